@@ -1,0 +1,1 @@
+"""The built-in catalogue: one corruption per file, named by its path."""

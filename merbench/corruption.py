@@ -1,0 +1,135 @@
+"""What a corruption owes: a card, `draw` and `apply`.
+
+`draw` decides what is random and does **not** see the severity; `apply` is deterministic and takes
+the strength from the severity table. So severity 3 hides a superset of what severity 2 hides and
+plays the same noise louder (common random numbers): curves are smooth and their order can be tested.
+
+A corruption is one file below a plug-in package: a frozen dataclass deriving from `Corruption`,
+whose fields are its options (`merbench.options`), with the card as class variables.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from merbench.hashing import canonical_json
+from merbench.options import canonical
+from merbench.registry import Registry
+from merbench.rng import Stream, derive_key
+from merbench.types import SEVERITIES, Achieved, Batch, Cell, Modality, Params, Pool, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Exactness = Literal["exact", "pinned", "model"]
+"""``exact``: the same bytes on any machine. ``pinned``: the same bytes for the same library build.
+``model``: identified by the hash of a model's weights."""
+
+Validity = Literal["preserved", "uncertain", "changed"]
+"""Whether people still hear, see or read the labelled emotion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How what really happened is held against the severity table.
+
+    `achieved` names the figure that `apply` reports, `strength` the column of the severity table
+    that it must meet, `worse` the direction in which a higher severity moves it. With `kind`
+    ``per-sample`` every sample is within `tolerance` (in the figure's own unit); with ``on-average``
+    the mean over at least 2 000 samples is within that share of the table's value (relative).
+    """
+
+    achieved: str
+    strength: str
+    worse: Literal["lower", "higher"]
+    kind: Literal["per-sample", "on-average"]
+    tolerance: float
+
+
+class Corruption(ABC):
+    """One way in which the real world spoils a recording, a picture, a transcript or a whole modality."""
+
+    name: ClassVar[str]
+    """Set by the registry from the file's path."""
+    version: ClassVar[int]
+    """Raised whenever the bytes change; belongs to this corruption alone."""
+    changes: ClassVar[tuple[Modality, ...]]
+    """The modalities it may touch; every other one is handed through untouched."""
+    exactness: ClassVar[Exactness]
+    severity: ClassVar[Mapping[str, tuple[float, float, float, float, float]]]
+    """Strength per severity 1..5; the keys are the keyword arguments of `apply`."""
+    measure: ClassVar[Measure]
+    label_validity: ClassVar[tuple[Validity, Validity, Validity, Validity, Validity]]
+    validity_source: ClassVar[str]
+    source: ClassVar[str]
+    """Where the kind of noise and the constants of the table come from."""
+    keeps_shape: ClassVar[bool] = True
+    """Whether duration, frame count and size stay as they were (texts may change length)."""
+
+    @abstractmethod
+    def draw(self, rng: Stream, sample: Sample, pool: Pool) -> Params:
+        """Return what is random for one sample as small plain JSON.
+
+        The sample's content may be looked at for its extent (duration, size, number of graphemes);
+        big arrays are left to a child key stored in the params.
+        """
+
+    @abstractmethod
+    def apply(
+        self, batch: Batch, params: Sequence[Params], pool: Pool, **strength: Any
+    ) -> tuple[Batch, list[Achieved]]:
+        """Return the corrupted batch and, per row, what really happened.
+
+        Each `achieved` holds ``applied`` (bool) and the figure that the card's `measure` names. A
+        row to which the corruption does not apply passes unchanged with ``applied=False``. The input
+        is never written to. Rows do not influence each other.
+        """
+
+    def content_hash(self) -> str | None:
+        """Return the hash of outside data that the bytes depend on (a noise bank), or ``None``."""
+        return None
+
+    def strength(self, severity: int) -> dict[str, float]:
+        """Return the row of the severity table for `severity` in 1..5."""
+        return {key: values[severity - 1] for key, values in self.severity.items()}
+
+    def cell(self, severity: int, *, seed: int = 0, replicate: int = 0) -> Cell:
+        """Return the cell that this corruption fills at `severity`."""
+        if severity not in SEVERITIES:
+            raise ValueError(f"severity must be one of {SEVERITIES}, got {severity}")
+        return Cell(
+            corruption=self.name,
+            version=self.version,
+            severity=severity,
+            options=canonical(self),
+            seed=seed,
+            replicate=replicate,
+        )
+
+    def key(self, dataset: str, sample_id: str, *, seed: int, replicate: int, slot: str = "") -> str:
+        """Return the random key of one sample: never of its order, batch, worker or severity.
+
+        `slot` is the place of this corruption within a compound.
+        """
+        return derive_key(
+            f"{self.name}@{self.version}",
+            canonical_json(canonical(self, draw_only=True)),
+            f"{dataset}:{sample_id}",
+            str(seed),
+            str(replicate),
+            slot,
+        )
+
+    def draw_all(
+        self, samples: Sequence[Sample], pool: Pool, dataset: str, *, seed: int = 0, replicate: int = 0
+    ) -> list[Params]:
+        """Draw for every sample, each from its own key."""
+        return [
+            self.draw(Stream(self.key(dataset, s.id, seed=seed, replicate=replicate)), s, pool)
+            for s in samples
+        ]
+
+
+corruptions: Registry[Corruption] = Registry("corruption", "merbench.corruptions", Corruption)  # type: ignore[type-abstract]

@@ -1,0 +1,12 @@
+"""Dataset readers, one per file; `merbench.datasets._base` says what a reader owes."""
+
+from merbench.datasets._base import (
+    Card,
+    CheckReport,
+    Dataset,
+    Finding,
+    datasets,
+    default_root,
+)
+
+__all__ = ["Card", "CheckReport", "Dataset", "Finding", "datasets", "default_root"]

@@ -1,0 +1,177 @@
+"""What a dataset reader owes."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from merbench.errors import MerbenchError
+from merbench.options import canonical
+from merbench.registry import Registry
+from merbench.types import JSON, MediaSpec, Modality, Pool, Sample, Utterance
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What is known about a dataset before anybody has it on disk.
+
+    `text_informative` is whether the transcript carries emotion: scripted sets (RAVDESS, CREMA-D,
+    nEMO) read the same sentences in every emotion, so text cells are "not applicable" there.
+    `restricted` sets are never redistributed: reports and publications hold no media or transcripts.
+    `expected` are published counts by name, e.g. ``{"utterances": 1440}``; `unit` is the default unit
+    of analysis (``speaker``, ``dialogue`` or ``session``).
+    """
+
+    title: str
+    labels: tuple[str, ...]
+    modalities: tuple[Modality, ...]
+    text_informative: bool
+    licence: str
+    licence_url: str
+    restricted: bool
+    bibtex: str
+    layout: str
+    unit: str = "speaker"
+    expected: dict[str, int] = field(default_factory=dict)
+    known_bad: dict[str, str] = field(default_factory=dict)
+    needs_root: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that an integrity check noticed: ``error`` (unusable), ``warning`` or ``info``."""
+
+    level: str
+    where: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What `Dataset.check` found, with counts per label, split and speaker."""
+
+    findings: tuple[Finding, ...]
+    counts: dict[str, dict[str, int]]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no finding is an error."""
+        return not any(f.level == "error" for f in self.findings)
+
+
+@dataclass(frozen=True)
+class Dataset(ABC):
+    """A reader: an index of utterances, and canonical media on demand.
+
+    A reader is a frozen dataclass whose further fields are its options. Indexing decodes no media;
+    `load` decodes one utterance and is called from several threads.
+    """
+
+    name: ClassVar[str]
+    """Set by the registry from the file's name."""
+    card: ClassVar[Card]
+
+    root: Path | None = None
+    media: MediaSpec = field(default_factory=MediaSpec)
+
+    @abstractmethod
+    def utterances(self) -> tuple[Utterance, ...]:
+        """Return every utterance of every split, sorted by id.
+
+        Raises:
+            MerbenchError: the root is missing or does not have the expected layout, an id occurs
+                twice, a label is unknown.
+        """
+
+    @abstractmethod
+    def load(self, utterance: Utterance) -> Sample:
+        """Return the utterance with its canonical media.
+
+        Raises:
+            MerbenchError: a file is truncated, empty, holds NaN, or lacks the stream it should have.
+        """
+
+    @abstractmethod
+    def source_hash(self, utterances: Sequence[Utterance]) -> str:
+        """Return a hash over the *content* of these utterances' sources, their labels and transcripts."""
+
+    @abstractmethod
+    def check(self) -> CheckReport:
+        """Look at everything on disk and report: counts against the published ones, defects, duplicates."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label set, in the order used by every table and confusion matrix."""
+        return self.card.labels
+
+    @property
+    def text_informative(self) -> bool:
+        """Whether text cells mean anything here."""
+        return self.card.text_informative
+
+    def identity(self) -> dict[str, JSON]:
+        """Return name and options as they enter a recipe."""
+        return {"name": self.name, "options": canonical(self)}
+
+    def select(
+        self, split: str | None = None, limit: int | None = None
+    ) -> tuple[tuple[Utterance, ...], Pool]:
+        """Return the utterances to score and the frozen pool that draws may choose from.
+
+        Args:
+            split: one split, or ``None`` for ``test`` if there is one and everything otherwise.
+            limit: keep this many, spread evenly over the sorted ids; the pool stays the full split.
+
+        Raises:
+            MerbenchError: there is no such split, or it is empty.
+        """
+        everything = self.utterances()
+        splits = Counter(u.split for u in everything)
+        if split is None and "test" in splits:
+            split = "test"
+        if split is not None and split not in splits:
+            raise MerbenchError(
+                f"dataset '{self.name}' has no split '{split}'",
+                fix=f"its splits are: {', '.join(sorted(splits))}",
+            )
+        chosen = tuple(u for u in everything if split in (None, u.split))
+        pool = Pool(chosen, self.load)
+        if limit is not None and limit < len(chosen):
+            chosen = tuple(chosen[i * len(chosen) // limit] for i in range(limit))
+        return chosen, pool
+
+    def require_root(self) -> Path:
+        """Return the root folder or file.
+
+        Raises:
+            MerbenchError: none was given, or it does not exist.
+        """
+        expected = f"pass --root DIR, where DIR holds {self.card.layout}; licence: {self.card.licence_url}"
+        if self.root is None:
+            raise MerbenchError(
+                f"dataset '{self.name}' needs its files: there is no --root, and no folder '{self.name}' in "
+                "MERBENCH_DATA",
+                fix=expected,
+            )
+        if not self.root.exists():
+            raise MerbenchError(
+                f"the root of dataset '{self.name}' does not exist: {self.root}", fix=expected
+            )
+        return self.root
+
+
+def default_root(name: str) -> Path | None:
+    """Return ``$MERBENCH_DATA/<name>`` if it is there."""
+    base = os.environ.get("MERBENCH_DATA")
+    path = Path(base) / name if base else None
+    return path if path is not None and path.exists() else None
+
+
+datasets: Registry[Dataset] = Registry("dataset", "merbench.datasets", Dataset, separator="-")  # type: ignore[type-abstract]

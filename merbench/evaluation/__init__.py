@@ -1,0 +1,1 @@
+"""Run a model over the cells of a suite and score what it answered."""

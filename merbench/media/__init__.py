@@ -1,0 +1,1 @@
+"""From files to canonical media and back: decode, resample, resize, encode losslessly."""

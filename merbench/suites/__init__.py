@@ -1,0 +1,1 @@
+"""Graded test suites: plan, build, stream, verify."""
