@@ -78,9 +78,12 @@ class Corruption(ABC):
 
     @abstractmethod
     def apply(
-        self, batch: Batch, params: Sequence[Params], pool: Pool, **strength: Any
+        self, batch: Batch, params: Sequence[Params], pool: Pool, *_: Any, **strength: Any
     ) -> tuple[Batch, list[Achieved]]:
         """Return the corrupted batch and, per row, what really happened.
+
+        A corruption declares its strengths by name, ``apply(self, batch, params, pool, *, snr_db)``; the
+        catch-all ``*_`` is what makes that an override to a type checker and receives nothing.
 
         Each `achieved` holds ``applied`` (bool) and the figure that the card's `measure` names. A
         row to which the corruption does not apply passes unchanged with ``applied=False``. The input

@@ -8,10 +8,12 @@ folder, a file) and is never part of any identity: what lies there is identified
 from __future__ import annotations
 
 import dataclasses
+import os
+import sys
 import types
 import typing
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from merbench.errors import MerbenchError
 
@@ -48,14 +50,14 @@ def canonical(plugin: Any, *, draw_only: bool = False) -> dict[str, Any]:
     }
 
 
-def build(cls: type[T], name: str, values: dict[str, Any]) -> T:
-    """Make a plug-in from option values, which may be strings as typed by a user.
+def build(cls: type[T], name: str, values: dict[str, Any], **fixed: Any) -> T:
+    """Make a plug-in from option values, which may be strings as typed by a user, and fixed fields.
 
     Raises:
         MerbenchError: an option does not exist or its value is not of its type.
     """
     fields = {f.name: f for f in dataclasses.fields(typing.cast("Any", cls)) if "help" in f.metadata}
-    hints = get_type_hints(cls)
+    hints = _option_types(cls)
     parsed: dict[str, Any] = {}
     for key, value in values.items():
         if key not in fields:
@@ -68,7 +70,18 @@ def build(cls: type[T], name: str, values: dict[str, Any]) -> T:
                 f"option '{key}' of '{name}' cannot be {value!r}",
                 fix=f"it is {_describe(hints[key])}: {fields[key].metadata['help']}",
             ) from None
-    return cls(**parsed)
+    return cls(**fixed, **parsed)
+
+
+def located(plugin: Any, name: str) -> Path | None:
+    """Return where a resource lies: the folder given, or else the one below MERBENCH_DATA if it is there."""
+    given: Path | None = getattr(plugin, name)
+    base = os.environ.get("MERBENCH_DATA")
+    if given is not None or not base:
+        return given
+    field = next(f for f in dataclasses.fields(plugin) if f.name == name)
+    path = Path(base) / field.metadata["env"]
+    return path if path.exists() else None
 
 
 def has_option(cls: type, key: str) -> bool:
@@ -78,7 +91,7 @@ def has_option(cls: type, key: str) -> bool:
 
 def describe(cls: type) -> list[tuple[str, str, str, str]]:
     """Return (name, type, default, help) of every option, for the card."""
-    hints = get_type_hints(cls)
+    hints = _option_types(cls)
     return [
         (f.name, _describe(hints[f.name]), str(_to_json(f.default)), str(f.metadata["help"]))
         for f in dataclasses.fields(typing.cast("Any", cls))
@@ -102,6 +115,21 @@ def split_spec(spec: str) -> tuple[str, dict[str, str]]:
             )
         values[key.strip()] = value.strip()
     return name, values
+
+
+def _option_types(cls: type) -> dict[str, Any]:
+    """Return the type of every option.
+
+    Only the options' annotations are resolved: those of a card's class variables may name things that
+    are imported for the type checker alone.
+    """
+    names = {f.name for f in dataclasses.fields(typing.cast("Any", cls)) if "help" in f.metadata}
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        declared = {key: hint for key, hint in vars(base).get("__annotations__", {}).items() if key in names}
+        scope = vars(sys.modules[base.__module__])
+        found |= typing.get_type_hints(types.SimpleNamespace(__annotations__=declared), globalns=scope)
+    return found
 
 
 def _to_json(value: Any) -> Any:

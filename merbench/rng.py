@@ -69,7 +69,7 @@ class Stream:
 
     def uniform(self, n: int) -> npt.NDArray[np.float64]:
         """Return `n` multiples of 2^-53 in [0, 1)."""
-        return np.multiply(self.words(n) >> np.uint64(11), 2.0**-53, dtype=np.float64)
+        return (self.words(n) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
     def integers(self, n: int, low: int, high: int) -> npt.NDArray[np.int64]:
         """Return `n` integers in [low, high).

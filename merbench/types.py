@@ -248,6 +248,11 @@ class Cell:
         """Whether this is the clean cell."""
         return self.corruption == CLEAN
 
+    @property
+    def family(self) -> str:
+        """The corruption's family, e.g. ``audio`` of ``audio/urban_noise``."""
+        return self.corruption.partition("/")[0]
+
     @cached_property
     def cell_id(self) -> str:
         """A name for files and tables, e.g. ``audio-urban_noise-s3-1f0c9a2b``."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class TrainingRecord:
 class Adapter(ABC):
     """A model behind one interface. Subclasses are dataclasses whose fields are their options."""
 
-    name: ClassVar[str]
+    name: str
     """Set by the registry from the file's name, or by whoever loads a file or a checkpoint."""
     labels: tuple[str, ...]
     """The model's own labels, in the order of its logits."""
@@ -67,6 +67,12 @@ class Adapter(ABC):
 
         Rows may lack any modality, all of them included. A row's answer must not depend on the other
         rows of its batch.
+        """
+
+    def learn_prior(self, counts: Mapping[str, int]) -> None:  # noqa: B027 - most models need none
+        """Take the label counts of the data's training split, once, before anything is predicted.
+
+        Only for models that answer a prior and nothing else (``majority``): all others know theirs.
         """
 
     def parse(self, answer: str) -> str | None:
@@ -118,12 +124,16 @@ class SplitAdapter(Adapter):
     def encode_present(self, modality: Modality, batch: Batch) -> npt.NDArray[np.float32]:
         """Encode the rows that have `modality`; the others get zeros."""
         rows = np.flatnonzero(batch.present(modality))
-        encoded = self.encode(modality, batch.only(modality).take(rows))
-        if len(rows) == len(batch):
-            return encoded
-        out = np.zeros((len(batch), *encoded.shape[1:]), dtype=encoded.dtype)
-        out[rows] = encoded
-        return out
+        return scatter(self.encode(modality, batch.only(modality).take(rows)), rows, len(batch))
+
+
+def scatter(encoded: npt.NDArray[np.float32], rows: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.float32]:
+    """Return [n, ...] with `encoded` at `rows` and zeros elsewhere."""
+    if len(rows) == n:
+        return encoded
+    out = np.zeros((n, *encoded.shape[1:]), dtype=encoded.dtype)
+    out[rows] = encoded
+    return out
 
 
 models: Registry[Adapter] = Registry("model", "merbench.models", Adapter, separator="-")  # type: ignore[type-abstract]

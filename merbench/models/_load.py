@@ -1,0 +1,117 @@
+"""From what a user writes after ``--model`` to an adapter."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from merbench.errors import MerbenchError
+from merbench.hashing import combine, hash_file
+from merbench.models._adapter import Adapter, models
+from merbench.models._onnx import read_onnx
+from merbench.models._python import import_file
+from merbench.options import build, split_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FILE = re.compile(r"(?P<file>.+\.py):(?P<cls>[A-Za-z_]\w*)(?::(?P<options>.*))?")
+
+
+def load_model(spec: str, *, label_counts: Mapping[str, Mapping[str, int]] | None = None) -> Adapter:
+    """Return the model that `spec` names.
+
+    Args:
+        spec: a registered name, ``name`` or ``name:key=value,key=value``; a class in a file,
+            ``path/to/file.py:Class`` or ``path/to/file.py:Class:key=value``; an ONNX file described by a
+            TOML, ``path/to/model.toml``, or ``path/to/model.onnx`` with ``model.toml`` beside it.
+        label_counts: labels by split of the data at hand, for models that answer a prior
+            (`Adapter.learn_prior`): those of ``train`` if there is such a split, else of everything.
+
+    Raises:
+        MerbenchError: there is no such name, file or class; the file cannot be imported; the class is
+            not an adapter, fails to start, or has no labels; an option or the TOML is wrong.
+    """
+    suffix = Path(spec).suffix
+    if match := _FILE.fullmatch(spec):
+        adapter = _from_file(Path(match["file"]), match["cls"], match["options"] or "")
+    elif suffix in (".onnx", ".toml"):
+        adapter = read_onnx(Path(spec))
+    elif suffix == ".py":
+        raise MerbenchError(f"'{spec}' names a file but no class", fix=f"write {spec}:Class")
+    else:
+        name, values = split_spec(spec)
+        adapter = _start(models[name], models[name].name, values)
+    if label_counts:
+        adapter.learn_prior(_prior(label_counts))
+    _check_labels(adapter)
+    return adapter
+
+
+def _prior(label_counts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """Count the labels that may be known before testing; classes that only other splits have count 0."""
+    everything: Counter[str] = Counter()
+    for counts in label_counts.values():
+        everything.update(counts)
+    known = label_counts.get("train", everything)
+    return {label: known.get(label, 0) for label in sorted(everything)}
+
+
+def _from_file(path: Path, name: str, options: str) -> Adapter:
+    module = import_file(path)
+    cls = getattr(module, name, None)
+    if not (inspect.isclass(cls) and issubclass(cls, Adapter)):
+        there = [
+            key
+            for key, value in vars(module).items()
+            if inspect.isclass(value) and issubclass(value, Adapter) and value.__module__ == module.__name__
+        ]
+        what = f"has no class '{name}'" if cls is None else f"has a '{name}', but it is no merbench.models.Adapter"
+        fix = f"its adapters are: {', '.join(there)}" if there else "derive a class from merbench.models.Adapter"
+        raise MerbenchError(f"{path} {what}", fix=fix)
+    cls.name = f"{path.name}:{name}"
+    _cover_source(cls, path)
+    return _start(cls, cls.name, split_spec(f":{options}")[1])
+
+
+def _cover_source(cls: type[Adapter], path: Path) -> None:
+    """Make the file's source part of the class's own fingerprint.
+
+    A class without one stays without: its source says nothing about the weights it may read, and a
+    cache must never serve one model's answers as another's.
+    """
+    own = cls.fingerprint
+
+    def fingerprint(self: Adapter) -> str | None:
+        inner = own(self)
+        return None if inner is None else combine([hash_file(path), inner])
+
+    cls.fingerprint = fingerprint  # type: ignore[method-assign]
+
+
+def _start(cls: type[Adapter], name: str, values: dict[str, str]) -> Adapter:
+    missing = ", ".join(sorted(cls.__abstractmethods__))
+    if missing:
+        raise MerbenchError(f"'{name}' does not implement {missing}", fix="see merbench.models.Adapter")
+    if values and not dataclasses.is_dataclass(cls):
+        raise MerbenchError(f"'{name}' takes no options", fix="make it a dataclass with merbench.options.option fields")
+    try:
+        return build(cls, name, values) if values else cls()
+    except MerbenchError:
+        raise
+    except Exception as error:
+        raise MerbenchError(
+            f"'{name}' cannot be started: {type(error).__name__}: {error}", fix="mend its __init__ or its options"
+        ) from error
+
+
+def _check_labels(adapter: Adapter) -> None:
+    labels = getattr(adapter, "labels", ())
+    if not labels or not all(isinstance(label, str) for label in labels):
+        raise MerbenchError(
+            f"'{adapter.name}' has no labels", fix="set labels: a tuple of strings in the order of its logits"
+        )

@@ -1,0 +1,61 @@
+"""What a model answered, refused unless it is an answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from merbench.errors import MerbenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+_FIX = "mend the adapter's predict()"
+
+
+def check_output(output: Any, n: int, labels: Sequence[str]) -> npt.NDArray[np.float64] | list[str]:
+    """Return the answers to a batch of `n` rows as float64 logits [n, C] or as `n` texts.
+
+    Anything with numbers in it is read as logits, anything else as one text per row.
+
+    Raises:
+        MerbenchError: the shape is not [n, C]; a logit is NaN or infinite; there are not `n` texts; one
+            of them is not a string.
+    """
+    if isinstance(output, (list, tuple)) and any(isinstance(answer, str) for answer in output):
+        return _check_texts(output, n)
+    try:
+        logits = np.asarray(output, dtype=np.float64)
+    except (TypeError, ValueError):
+        kind = type(output).__name__
+        raise MerbenchError(
+            f"the model answered a {kind} that is neither logits nor a list of texts", fix=_FIX
+        ) from None
+    expected = (n, len(labels))
+    if logits.shape != expected:
+        raise MerbenchError(
+            f"the model answered {n} rows with logits of shape {list(logits.shape)}, not {list(expected)} (rows, "
+            f"labels: {', '.join(labels)})",
+            fix=_FIX,
+        )
+    finite = np.isfinite(logits)
+    if not finite.all():
+        row, column = np.argwhere(~finite)[0]
+        raise MerbenchError(
+            f"the model answered {logits[row, column]} for '{labels[column]}' in row {row} of a batch", fix=_FIX
+        )
+    return logits
+
+
+def _check_texts(output: Sequence[Any], n: int) -> list[str]:
+    if len(output) != n:
+        raise MerbenchError(f"the model answered {n} rows with {len(output)} texts", fix=_FIX)
+    for row, answer in enumerate(output):
+        if not isinstance(answer, str):
+            raise MerbenchError(
+                f"the model answered a {type(answer).__name__} instead of a text in row {row} of a batch", fix=_FIX
+            )
+    return list(output)

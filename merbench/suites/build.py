@@ -1,0 +1,215 @@
+"""Write a plan to disk: decode once, corrupt in memory, encode losslessly on all cores.
+
+The unit of work is a shard of every cell that lacks it. A shard file appears only when complete, so
+a build that was killed at any moment goes on where it was and ends with the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from merbench.errors import MerbenchError
+from merbench.files import atomic, locked, sweep, write_json
+from merbench.hashing import hash_file
+from merbench.suites.card import suite_card
+from merbench.suites.content import content_root, hash_changed, hash_clean
+from merbench.suites.plan import CHUNK_ROWS, SHARD_ROWS
+from merbench.suites.store import SCHEMA, Suite, encode_row, root_of_cell, shard_path
+from merbench.types import MODALITIES, Cell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from merbench.suites.content import MediaHashes
+    from merbench.suites.plan import Plan
+    from merbench.suites.source import Chunk
+    from merbench.types import Achieved, Batch, Params
+
+_TOOLS = (
+    "merbench",
+    "numpy",
+    "pyarrow",
+    "av",
+    "soundfile",
+    "opencv-python-headless",
+    "pillow",
+    "scipy",
+    "numba",
+)
+"""Whose versions the manifest records: pinned and library-backed bytes depend on them."""
+
+
+def build_suite(
+    plan: Plan, folder: Path, *, workers: int = 2, progress: Callable[[int], None] | None = None
+) -> Suite:
+    """Build `plan` in `folder`, going on where an earlier run of the same plan stopped.
+
+    Args:
+        plan: what to build.
+        folder: where; created if it is not there.
+        workers: threads that decode and encode. The bytes do not depend on it.
+        progress: called with the number of samples just finished.
+
+    Raises:
+        MerbenchError: the folder holds something else, another process writes there, or a sample
+            cannot be read.
+        WriteError: the disk refuses; what was complete stays.
+    """
+    with locked(folder):
+        _claim(plan, folder)
+        sweep(folder)
+        for shard in range(plan.shards):
+            todo = [c for c in plan.cells if not shard_path(folder, c.cell_id, shard).exists()]
+            if todo:
+                _build_shard(plan, folder, shard, todo, workers, progress)
+            elif progress:
+                progress(min(plan.size - shard * SHARD_ROWS, SHARD_ROWS))
+        write_json(folder / "manifest.json", _manifest(plan, folder))
+    return Suite.open(folder)
+
+
+def _claim(plan: Plan, folder: Path) -> None:
+    """Write what this folder is going to be, or check that it already says so."""
+    path = folder / "recipe.json"
+    if path.exists():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))["recipe_id"]
+        except (ValueError, KeyError) as error:
+            raise MerbenchError(
+                f"{path} is damaged", fix="delete the folder or choose another --out"
+            ) from error
+        if found != plan.recipe_id:
+            raise MerbenchError(
+                f"{folder} holds another suite (recipe {found[:8]}, this one is {plan.recipe_id[:8]})",
+                fix="choose another --out, or delete that folder",
+            )
+        return
+    if any(entry.name != ".lock" for entry in folder.iterdir()):
+        raise MerbenchError(f"{folder} is not empty and is not a suite", fix="choose another --out")
+    with atomic(folder / "README.md") as handle:
+        handle.write(suite_card(plan).encode())
+    write_json(path, {"recipe_id": plan.recipe_id, "recipe": plan.recipe})
+
+
+def _build_shard(
+    plan: Plan,
+    folder: Path,
+    shard: int,
+    todo: list[Cell],
+    workers: int,
+    progress: Callable[[int], None] | None,
+) -> None:
+    wanted = {cell.cell_id for cell in todo}
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(max_workers=workers) as pool:
+        writers = {}
+        for cell in todo:
+            handle = stack.enter_context(atomic(shard_path(folder, cell.cell_id, shard)))
+            writers[cell.cell_id] = stack.enter_context(pq.ParquetWriter(handle, SCHEMA, compression="zstd"))
+        for chunk in plan.chunks(shard, workers=workers):
+            for cell, rows in encoded(chunk, wanted, pool):
+                table = pa.Table.from_pylist(rows, schema=SCHEMA)
+                writers[cell.cell_id].write_table(table, row_group_size=CHUNK_ROWS)
+            if progress:
+                progress(len(chunk.utterances))
+
+
+def encoded(
+    chunk: Chunk, wanted: set[str], pool: ThreadPoolExecutor
+) -> Iterator[tuple[Cell, list[dict[str, Any]]]]:
+    """Yield each wanted cell's rows of `SCHEMA`: only what differs from clean carries media."""
+    clean_hashes = hash_clean(chunk.clean)
+    clean = Cell.clean()
+    if clean.cell_id in wanted:
+        nothing: list[dict[str, Any]] = [{} for _ in chunk.utterances]
+        whole: list[Achieved] = [{"applied": False} for _ in chunk.utterances]
+        yield clean, _encode(chunk, clean, chunk.clean, clean_hashes, None, nothing, whole, pool)
+    for cell, batch, params, achieved in chunk.cells:
+        if cell.cell_id in wanted:
+            hashes = hash_changed(batch, chunk.clean, clean_hashes)
+            yield cell, _encode(chunk, cell, batch, hashes, clean_hashes, params, achieved, pool)
+
+
+def _encode(
+    chunk: Chunk,
+    cell: Cell,
+    batch: Batch,
+    hashes: list[MediaHashes],
+    clean: list[MediaHashes] | None,
+    params: list[Params],
+    achieved: list[Achieved],
+    pool: ThreadPoolExecutor,
+) -> list[dict[str, Any]]:
+    def row(i: int) -> dict[str, Any]:
+        stored = frozenset(
+            m
+            for m in MODALITIES
+            if hashes[i][m] is not None and (clean is None or hashes[i][m] != clean[i][m])
+        )
+        return encode_row(chunk.utterances[i], cell, batch, i, hashes[i], stored, params[i], achieved[i])
+
+    return list(pool.map(row, range(len(chunk.utterances))))
+
+
+def _manifest(plan: Plan, folder: Path) -> dict[str, Any]:
+    roots = {cell.cell_id: root_of_cell(folder, cell.cell_id, plan.shards) for cell in plan.cells}
+    shards = {
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": hash_file(path)}
+        for path in sorted((folder / "data").rglob("*.parquet"))
+    }
+    return {
+        "recipe_id": plan.recipe_id,
+        "content_root": content_root(roots),
+        "recipe": plan.recipe,
+        "facts": plan.facts.to_json(),
+        "cells": [cell.to_json() for cell in plan.cells],
+        "roots": roots,
+        "shards": shards,
+        "tools": {tool: version(tool) for tool in _TOOLS},
+    }
+
+
+def estimate_bytes(plan: Plan) -> int:
+    """Return about how many bytes the suite will take, from encoding its first few samples.
+
+    A clean medium stands for its corrupted versions, which compress a little better or worse.
+    """
+    from merbench.media.encode import encode_flac, encode_png
+
+    probe = plan.utterances[:: max(1, plan.size // 4)][:4]
+    audio = frames = 0
+    for utterance in probe:
+        sample = plan.dataset.load(utterance)
+        if sample.audio is not None and sample.sample_rate is not None:
+            audio += len(encode_flac(sample.audio, sample.sample_rate))
+        if sample.frames is not None:
+            frames += sum(len(encode_png(frame)) for frame in sample.frames)
+    media = {"audio": audio, "vision": frames, "text": 200}
+    per_sample = media["audio"] + media["vision"]
+    for cell in plan.cells:
+        if not cell.corruption.startswith("modality/"):  # those hide media and store none
+            per_sample += sum(media[m] for m in plan.changed(cell))
+    return int(per_sample * plan.size / len(probe))
+
+
+def check_room(needed: int, folder: Path) -> None:
+    """Refuse to start what cannot fit.
+
+    Raises:
+        MerbenchError: the disk has less room than `needed` bytes.
+    """
+    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise MerbenchError(
+            f"the suite needs about {needed / 1e9:.1f} GB and {existing} has {free / 1e9:.1f} GB free",
+            fix="choose another --out, fewer cells or a --limit, or stream with 'merbench eval' instead",
+        )

@@ -1,0 +1,232 @@
+"""What a suite is going to be, known in full before anything is decoded: its recipe."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from merbench.corruption import Corruption, corruptions
+from merbench.errors import MerbenchError
+from merbench.hashing import combine, hash_json
+from merbench.options import build, canonical, has_option, split_spec
+from merbench.suites.source import Chunk, Facts, prefetched
+from merbench.types import SEVERITIES, Batch, Cell, Modality, Pool, Sample, Utterance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from merbench.datasets import Dataset
+
+FORMAT = 1
+"""Version of the recipe and of the folder layout; a suite of another one is refused."""
+
+SHARD_ROWS = 256
+"""Samples per shard: the unit of resuming, for building and for evaluating."""
+
+CHUNK_ROWS = 32
+"""Samples decoded and held at once (about 80 MB of frames at 16 x 224 x 224)."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One corruption with its options, seed and replicate: everything that shares a draw."""
+
+    corruption: Corruption
+    severities: tuple[int, ...]
+    seed: int = 0
+    replicate: int = 0
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """One cell per severity."""
+        return tuple(
+            self.corruption.cell(s, seed=self.seed, replicate=self.replicate) for s in self.severities
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the variant as it enters the recipe, outside data identified by content."""
+        return {
+            "corruption": self.corruption.name,
+            "version": self.corruption.version,
+            "options": canonical(self.corruption),
+            "severities": list(self.severities),
+            "seed": self.seed,
+            "replicate": self.replicate,
+            "content": self.corruption.content_hash(),
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A streamed suite: cells applied on the fly. Building it writes the same content to disk."""
+
+    dataset: Dataset
+    split: str | None
+    utterances: tuple[Utterance, ...]
+    pool: Pool
+    variants: tuple[Variant, ...]
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """The clean cell first, then every variant's."""
+        return (Cell.clean(), *(cell for variant in self.variants for cell in variant.cells))
+
+    @cached_property
+    def recipe(self) -> dict[str, Any]:
+        """Return the canonical specification; equal recipes mean equal bytes."""
+        return {
+            "format": FORMAT,
+            "dataset": self.dataset.identity(),
+            "media": self.dataset.media.to_json(),
+            "samples": {
+                "split": self.split,
+                "count": len(self.utterances),
+                "ids": combine(u.id for u in self.utterances),
+                "source": self.dataset.source_hash(self.utterances),
+            },
+            # Draws may choose partners anywhere in the split (babble, mismatch), so it counts as a source.
+            "pool": combine(u.id for u in self.pool.utterances),
+            "variants": [variant.to_json() for variant in self.variants],
+        }
+
+    @cached_property
+    def recipe_id(self) -> str:
+        """The hash of the recipe."""
+        return hash_json(self.recipe)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What a reader of results must know about the data."""
+        everything = self.dataset.utterances()
+        counts: dict[str, dict[str, int]] = {}
+        for (split, label), n in sorted(Counter((u.split, u.label) for u in everything).items()):
+            counts.setdefault(split, {})[label] = n
+        card = self.dataset.card
+        return Facts(
+            dataset=self.dataset.name,
+            options=self.dataset.identity()["options"],  # type: ignore[arg-type]
+            split=self.split,
+            labels=self.dataset.labels,
+            label_counts=counts,
+            text_informative=self.dataset.text_informative,
+            unit=card.unit,
+            restricted=card.restricted,
+            licence=card.licence,
+        )
+
+    @property
+    def content_root(self) -> str | None:
+        """Unknown before the media are made; evaluation computes it on request."""
+        return None
+
+    @property
+    def size(self) -> int:
+        """How many samples every cell has."""
+        return len(self.utterances)
+
+    @property
+    def shards(self) -> int:
+        """How many shards of `SHARD_ROWS` samples there are."""
+        return -(-len(self.utterances) // SHARD_ROWS)
+
+    def index(self) -> tuple[Utterance, ...]:
+        """Return every utterance in keyed order."""
+        return self.utterances
+
+    def chunks(self, shard: int, *, workers: int = 2) -> Iterator[Chunk]:
+        """Yield the shard's chunks in order; each is decoded once, the next one while this one is used."""
+        rows = self.utterances[shard * SHARD_ROWS : (shard + 1) * SHARD_ROWS]
+        parts = [rows[i : i + CHUNK_ROWS] for i in range(0, len(rows), CHUNK_ROWS)]
+        for samples in prefetched(parts, self.dataset.load, workers):
+            clean = Batch.of(samples)
+            yield Chunk(
+                utterances=tuple(s.utterance for s in samples),
+                clean=clean,
+                cells=self._corrupted(samples, clean),
+            )
+
+    def _corrupted(self, samples: Sequence[Sample], clean: Batch) -> Iterator[Any]:
+        for variant in self.variants:
+            corruption = variant.corruption
+            params = corruption.draw_all(
+                samples, self.pool, self.dataset.name, seed=variant.seed, replicate=variant.replicate
+            )
+            for severity, cell in zip(variant.severities, variant.cells, strict=True):
+                batch, achieved = corruption.apply(clean, params, self.pool, **corruption.strength(severity))
+                yield cell, batch, params, achieved
+
+    def changed(self, cell: Cell) -> tuple[Modality, ...]:
+        """Return the modalities that a cell may touch."""
+        return () if cell.is_clean else self._changes[cell.cell_id]
+
+    @cached_property
+    def _changes(self) -> dict[str, tuple[Modality, ...]]:
+        return {c.cell_id: v.corruption.changes for v in self.variants for c in v.cells}
+
+
+def parse_severities(text: str) -> tuple[int, ...]:
+    """Read ``3``, ``1-5`` or ``1,3,5``.
+
+    Raises:
+        MerbenchError: it is none of these or leaves 1..5.
+    """
+    found: set[int] = set()
+    try:
+        for part in text.split(","):
+            low, _, high = part.partition("-")
+            found.update(range(int(low), int(high or low) + 1))
+    except ValueError:
+        found = set()
+    if not found or not found <= set(SEVERITIES):
+        raise MerbenchError(
+            f"--severity cannot be '{text}'", fix="write 3, 1-5 or 1,3,5, with severities from 1 to 5"
+        )
+    return tuple(sorted(found))
+
+
+def parse_corruption(spec: str, shared: Mapping[str, Any]) -> Corruption:
+    """Make a corruption from ``name:key=value,...``.
+
+    `shared` are options given once for all (the noise root, the noise folds); each goes to every
+    corruption that has it, and what the spec itself says wins.
+    """
+    name, values = split_spec(spec)
+    cls = corruptions[name]
+    common = {key: value for key, value in shared.items() if value is not None and has_option(cls, key)}
+    return build(cls, cls.name, {**common, **values})
+
+
+def make_plan(
+    dataset: Dataset,
+    corruption_list: Sequence[Corruption],
+    severities: Sequence[int],
+    *,
+    split: str | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    replicates: int = 1,
+) -> Plan:
+    """Plan a suite: `corruption_list` x `severities` x `replicates`, and the clean cell.
+
+    Raises:
+        MerbenchError: the split is empty, or two corruptions would fill the same cell.
+    """
+    utterances, pool = dataset.select(split, limit)
+    if not utterances:
+        raise MerbenchError(
+            f"dataset '{dataset.name}' has no utterances in split '{split}'", fix="choose another --split"
+        )
+    variants = tuple(
+        Variant(corruption, tuple(severities), seed, replicate)
+        for corruption in corruption_list
+        for replicate in range(replicates)
+    )
+    plan = Plan(dataset, utterances[0].split if split is None else split, utterances, pool, variants)
+    twice = [cell_id for cell_id, n in Counter(c.cell_id for c in plan.cells).items() if n > 1]
+    if twice:
+        raise MerbenchError(
+            f"the cell {twice[0]} is asked for twice", fix="give each corruption and its options once"
+        )
+    return plan

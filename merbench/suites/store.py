@@ -1,0 +1,326 @@
+"""A suite on disk: Parquet shards per cell, delta-stored, and the manifest.
+
+::
+
+    manifest.json            recipe, recipe_id, content_root, cell roots, shard hashes, tool versions
+    recipe.json              written first: what this folder is going to be
+    README.md                a dataset card; one configuration per cell for `datasets.load_dataset`
+    data/<cell_id>/00000.parquet ...
+
+`clean` stores every modality. Any other cell stores the media it changed and the hashes of the rest:
+in a row, a modality whose bytes are null but which is `present` is the clean one.
+
+Times and paths are nowhere, so that building again gives the same files byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from merbench.errors import MerbenchError
+from merbench.media.encode import decode_flac, decode_png, encode_flac, encode_png
+from merbench.suites.content import MediaHashes, cell_root, hash_row
+from merbench.suites.plan import FORMAT, SHARD_ROWS
+from merbench.suites.source import Chunk, Facts
+from merbench.types import CLEAN, MODALITIES, Batch, Cell, Packed, Utterance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from merbench.types import Achieved, Modality, Params
+
+_BLOB = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+"""The layout that `datasets.Audio` and `datasets.Image` understand: cast the column to decode it."""
+
+SCHEMA = pa.schema(
+    [
+        ("cell_id", pa.string()),
+        ("sample_id", pa.string()),
+        ("corruption", pa.string()),
+        ("severity", pa.int8()),
+        ("seed", pa.int64()),
+        ("replicate", pa.int32()),
+        ("label", pa.string()),
+        ("speaker", pa.string()),
+        ("dialogue", pa.string()),
+        ("split", pa.string()),
+        ("extra", pa.string()),
+        ("text", pa.string()),
+        ("audio", _BLOB),
+        ("frames", pa.list_(_BLOB)),
+        ("timestamps", pa.list_(pa.float64())),
+        ("present", pa.struct([(m, pa.bool_()) for m in MODALITIES])),
+        ("params", pa.string()),
+        ("achieved", pa.string()),
+        ("applied", pa.bool_()),
+        ("sha256", pa.struct([(m, pa.string()) for m in MODALITIES])),
+    ]
+)
+
+MEDIA_COLUMNS = ("audio", "frames", "timestamps", "text")
+
+
+def shard_path(folder: Path, cell_id: str, shard: int) -> Path:
+    """Return where a cell's shard lies."""
+    return folder / "data" / cell_id / f"{shard:05d}.parquet"
+
+
+def encode_row(
+    utterance: Utterance,
+    cell: Cell,
+    batch: Batch,
+    row: int,
+    hashes: MediaHashes,
+    stored: frozenset[Modality],
+    params: Params,
+    achieved: Achieved,
+) -> dict[str, Any]:
+    """Return one row of `SCHEMA`; only the modalities in `stored` carry their media."""
+    audio = batch.audio[row] if "audio" in stored else None
+    frames = batch.frames[row] if "vision" in stored else None
+    timestamps = batch.timestamps[row] if "vision" in stored else None
+    rate = batch.sample_rates[row]
+    return {
+        "cell_id": cell.cell_id,
+        "sample_id": utterance.id,
+        "corruption": cell.corruption,
+        "severity": cell.severity,
+        "seed": cell.seed,
+        "replicate": cell.replicate,
+        "label": utterance.label,
+        "speaker": utterance.speaker,
+        "dialogue": utterance.dialogue,
+        "split": utterance.split,
+        "extra": json.dumps(dict(utterance.extra), sort_keys=True, ensure_ascii=False),
+        "text": batch.text[row] if "text" in stored else None,
+        "audio": None
+        if audio is None or rate is None
+        else {"bytes": encode_flac(audio, rate), "path": f"{utterance.id}.flac"},
+        "frames": None
+        if frames is None
+        else [{"bytes": encode_png(f), "path": f"{utterance.id}-{i:02d}.png"} for i, f in enumerate(frames)],
+        "timestamps": None if timestamps is None else timestamps.tolist(),
+        "present": {m: hashes[m] is not None for m in MODALITIES},
+        "params": json.dumps(params, sort_keys=True),
+        "achieved": json.dumps(achieved, sort_keys=True),
+        "applied": bool(achieved["applied"]),
+        "sha256": dict(hashes),
+    }
+
+
+def utterance_of(row: dict[str, Any]) -> Utterance:
+    """Return the utterance that a stored row belongs to."""
+    return Utterance(
+        id=row["sample_id"],
+        label=row["label"],
+        split=row["split"],
+        speaker=row["speaker"],
+        dialogue=row["dialogue"],
+        extra=json.loads(row["extra"]),
+    )
+
+
+def decode_rows(rows: Sequence[dict[str, Any]]) -> Batch:
+    """Return the media that rows carry, absent where they carry none."""
+    audio: list[np.ndarray | None] = []
+    rates: list[int | None] = []
+    frames: list[np.ndarray | None] = []
+    for row in rows:
+        sound, rate = decode_flac(row["audio"]["bytes"]) if row["audio"] else (None, None)
+        audio.append(sound)
+        rates.append(rate)
+        frames.append(np.stack([decode_png(f["bytes"]) for f in row["frames"]]) if row["frames"] else None)
+    return Batch(
+        audio=Packed.of(audio, np.int16),
+        sample_rates=tuple(rates),
+        frames=Packed.of(frames, np.uint8),
+        timestamps=tuple(
+            None if row["timestamps"] is None else np.array(row["timestamps"], dtype=np.float64)
+            for row in rows
+        ),
+        text=tuple(row["text"] for row in rows),
+    )
+
+
+def join(rows: Sequence[dict[str, Any]], delta: Batch, clean: Batch) -> Batch:
+    """Return a cell's batch: its own media where it stores them, the clean ones where it does not.
+
+    A modality of which no row is stored shares the clean buffer, as it does when streamed.
+    """
+    gone = {m: np.array([not row["present"][m] for row in rows]) for m in MODALITIES}
+    media: dict[str, Any] = {
+        "audio": _join_packed(gone["audio"], delta.audio, clean.audio),
+        "frames": _join_packed(gone["vision"], delta.frames, clean.frames),
+    }
+    media["sample_rates"] = tuple(o or b for o, b in zip(delta.sample_rates, clean.sample_rates, strict=True))
+    media["timestamps"] = tuple(
+        b if o is None else o for o, b in zip(delta.timestamps, clean.timestamps, strict=True)
+    )
+    text = tuple(
+        None if g else (o if o is not None else b)
+        for g, o, b in zip(gone["text"], delta.text, clean.text, strict=True)
+    )
+    media["text"] = clean.text if text == clean.text else text
+    return Batch(**media)
+
+
+def _join_packed(gone: np.ndarray, own: Packed, clean: Packed) -> Packed:
+    if own.present.any():
+        merged = [None if g else c if o is None else o for g, o, c in zip(gone, own, clean, strict=True)]
+        return Packed.of(merged, own.values.dtype)
+    return clean.hide(gone) if (gone & clean.present).any() else clean
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A built suite, complete, opened for reading."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: Path) -> Suite:
+        """Open a suite folder.
+
+        Raises:
+            MerbenchError: there is no suite, it is unfinished, or it is of another format.
+        """
+        if not folder.exists():
+            raise MerbenchError(
+                f"there is no suite at {folder}", fix="make one with 'merbench corrupt --out DIR'"
+            )
+        if not folder.is_dir():
+            raise MerbenchError(
+                f"{folder} is a file, not a suite", fix="give the folder that 'merbench corrupt' wrote"
+            )
+        path = folder / "manifest.json"
+        if not path.exists():
+            state = "unfinished" if (folder / "recipe.json").exists() else "not a suite"
+            raise MerbenchError(
+                f"{folder} is {state}: it has no manifest.json",
+                fix="run the same 'merbench corrupt' command again to finish it"
+                if state == "unfinished"
+                else "give the folder that 'merbench corrupt' wrote",
+            )
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+            version = manifest["recipe"]["format"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise MerbenchError(f"{path} is damaged ({error})", fix="build the suite again") from error
+        if version != FORMAT:
+            raise MerbenchError(
+                f"{folder} is a suite of format {version}, and this merbench reads format {FORMAT}",
+                fix="build it again with this merbench, or install the merbench that wrote it "
+                f"({manifest.get('tools', {}).get('merbench', 'unknown')})",
+            )
+        return cls(folder, manifest)
+
+    @property
+    def recipe_id(self) -> str:
+        """The hash of the recipe."""
+        return str(self.manifest["recipe_id"])
+
+    @property
+    def content_root(self) -> str:
+        """The hash of all content."""
+        return str(self.manifest["content_root"])
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What a reader of results must know about the data."""
+        return Facts.from_json(self.manifest["facts"])
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """The clean cell first."""
+        return tuple(Cell.from_json(cell) for cell in self.manifest["cells"])
+
+    @property
+    def size(self) -> int:
+        """How many samples every cell has."""
+        return int(self.manifest["recipe"]["samples"]["count"])
+
+    @property
+    def shards(self) -> int:
+        """How many shards every cell has."""
+        return -(-self.size // SHARD_ROWS)
+
+    def index(self) -> tuple[Utterance, ...]:
+        """Return every utterance in keyed order, reading no media."""
+        columns = ["sample_id", "label", "split", "speaker", "dialogue", "extra"]
+        return tuple(
+            utterance_of(row)
+            for shard in range(self.shards)
+            for row in self.open_shard(CLEAN, shard).read(columns=columns).to_pylist()
+        )
+
+    def chunks(self, shard: int, *, workers: int = 2) -> Iterator[Chunk]:
+        """Yield the shard's chunks as they were built: one row group of every cell at a time."""
+        files = {c.cell_id: self.open_shard(c.cell_id, shard) for c in self.cells}
+        for group in range(files[CLEAN].num_row_groups):
+            rows = read_group(files[CLEAN], group)
+            clean = decode_rows(rows)
+            yield Chunk(
+                utterances=tuple(utterance_of(row) for row in rows),
+                clean=clean,
+                cells=self._cells(files, group, clean),
+            )
+
+    def _cells(
+        self, files: dict[str, pq.ParquetFile], group: int, clean: Batch
+    ) -> Iterator[tuple[Cell, Batch, list[Params], list[Achieved]]]:
+        for cell in self.cells:
+            if not cell.is_clean:
+                rows = read_group(files[cell.cell_id], group)
+                params = [json.loads(row["params"]) for row in rows]
+                achieved = [json.loads(row["achieved"]) for row in rows]
+                yield cell, join(rows, decode_rows(rows), clean), params, achieved
+
+    def open_shard(self, cell_id: str, shard: int) -> pq.ParquetFile:
+        """Open one shard.
+
+        Raises:
+            MerbenchError: the file is missing or is not Parquet.
+        """
+        path = shard_path(self.folder, cell_id, shard)
+        try:
+            return pq.ParquetFile(path)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise MerbenchError(
+                f"shard {path} cannot be read ({error})",
+                fix="delete it and run the same 'merbench corrupt' again",
+            ) from error
+
+
+def read_group(file: pq.ParquetFile, group: int) -> list[dict[str, Any]]:
+    """Return the rows of one row group.
+
+    Raises:
+        MerbenchError: its bytes are damaged.
+    """
+    try:
+        rows: list[dict[str, Any]] = file.read_row_group(group).to_pylist()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise MerbenchError(
+            f"row group {group} of a shard cannot be read ({error})",
+            fix="'merbench suite verify' names the file; delete it and run the same 'merbench corrupt' again",
+        ) from error
+    return rows
+
+
+def root_of_cell(folder: Path, cell_id: str, shards: int) -> str:
+    """Return a cell's root from the hashes stored in its shards, reading no media."""
+    pairs: list[tuple[str, str]] = []
+    columns = [name for name in SCHEMA.names if name not in (*MEDIA_COLUMNS, "params", "achieved")]
+    for shard in range(shards):
+        table = pq.read_table(shard_path(folder, cell_id, shard), columns=columns, partitioning=None)
+        pairs += [(row["sample_id"], hash_row(utterance_of(row), row["sha256"])) for row in table.to_pylist()]
+    return cell_root(pairs)
