@@ -1,0 +1,24 @@
+"""The commands and where each one lives."""
+
+from __future__ import annotations
+
+import typer
+
+from merbench.cli import _corrupt, _dataset, _demo, _eval, _list, _suite
+
+app = typer.Typer(
+    name="merbench",
+    help="How far can an emotion recognition model be trusted once the input is noisy, covered or missing?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Every command takes --json (machine-readable stdout) and --debug (tracebacks).",
+)
+app.command("demo")(_demo.demo)
+app.command("list")(_list.list_plugins)
+app.command("corrupt")(_corrupt.corrupt)
+app.command("eval")(_eval.evaluate)
+app.add_typer(_list.show, name="show", help="Show one thing in full.")
+app.add_typer(_dataset.dataset, name="dataset", help="Look at a dataset on disk.")
+app.add_typer(_suite.suite, name="suite", help="Look at a built suite.")

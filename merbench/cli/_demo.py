@@ -1,0 +1,62 @@
+"""``merbench demo``: the whole story on the synthetic set."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from merbench.cli._arguments import AsJson, Workers
+
+_MODELS = ("majority", "late-fusion")
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("demo"),
+    samples: Annotated[int, typer.Option(min=1, help="How many samples.")] = 60,
+    workers: Workers = 2,
+    json: AsJson = False,
+) -> None:
+    """Corrupt, verify and score two models on the synthetic set; needs no data and no network."""
+    from merbench.cli._arguments import open_dataset
+    from merbench.cli._console import emit, progress, say
+    from merbench.cli._console import out as console
+    from merbench.evaluation.run import evaluate
+    from merbench.evaluation.table import render
+    from merbench.suites.build import build_suite
+    from merbench.suites.plan import make_plan, parse_corruption
+    from merbench.suites.presets import PRESETS
+    from merbench.suites.verify import verify_suite
+    from merbench.types import SEVERITIES
+
+    started = time.perf_counter()
+    plan = make_plan(
+        open_dataset("synthetic"),
+        [parse_corruption(spec, {}) for spec in PRESETS["core"]],
+        SEVERITIES,
+        split="test",
+        limit=samples,
+    )
+    say(f"1. corrupting {plan.size} synthetic samples: {len(plan.cells)} cells")
+    with progress("corrupting", plan.size) as advance:
+        suite = build_suite(plan, out / "suite", workers=workers, progress=advance)
+    say(f"2. verifying: content_root {suite.content_root}")
+    with progress("verifying", plan.size) as advance:
+        verify_suite(suite, advance)
+    results = {}
+    for step, model in enumerate(_MODELS, start=3):
+        say(f"{step}. evaluating {model}")
+        with progress(model, plan.size) as advance:
+            folder, results[model] = evaluate(
+                suite, model, out / "runs" / model, workers=workers, progress=advance
+            )
+        if not json:
+            console().print(render(results[model], metric="uar"))
+    if json:
+        emit(results)
+    say(f"done in {time.perf_counter() - started:.0f} s; everything is in {out}:")
+    say(f"  {out / 'suite'}   the suite: README.md, manifest.json, data/<cell>/*.parquet")
+    say(f"  {out / 'runs'}    per model: predictions.parquet, result.json")
+    say(f"next: merbench show run {folder}; merbench eval --help")

@@ -1,0 +1,138 @@
+"""``merbench eval``: score a model on a suite, streamed or built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from merbench.cli._arguments import (
+    AsJson,
+    Corruptions,
+    DatasetName,
+    Frames,
+    FrameSize,
+    Limit,
+    NoiseFolds,
+    NoiseRoot,
+    Out,
+    Replicates,
+    Root,
+    SampleRate,
+    Seed,
+    Severity,
+    SnrReference,
+    Split,
+    Workers,
+)
+
+if TYPE_CHECKING:
+    from merbench.suites.source import Source
+
+
+def evaluate(
+    model: Annotated[
+        str, typer.Option(help="A registered model, path/to/file.py:Class, or path/to/model.onnx (or .toml).")
+    ],
+    suite: Annotated[
+        Path | None,
+        typer.Option(help="A suite written by 'merbench corrupt'; without it, cells are streamed."),
+    ] = None,
+    dataset: DatasetName = "synthetic",
+    root: Root = None,
+    corruption: Corruptions = None,
+    severity: Severity = "1-5",
+    out: Out = None,
+    split: Split = None,
+    limit: Limit = None,
+    sample_rate: SampleRate = "16000",
+    frames: Frames = 16,
+    frame_size: FrameSize = "224",
+    noise_root: NoiseRoot = None,
+    noise_folds: NoiseFolds = None,
+    snr_reference: SnrReference = None,
+    seed: Seed = 0,
+    replicates: Replicates = 1,
+    labels: Annotated[
+        str, typer.Option(help="strict, subset (score shared classes) or closed (missing ones: recall 0).")
+    ] = "strict",
+    metric: Annotated[str, typer.Option(help="The metric the table shows.")] = "uar",
+    batch_size: Annotated[str, typer.Option(help="Rows per call, or 'auto'.")] = "auto",
+    reference: Annotated[
+        Path | None, typer.Option(help="Another run's folder: corruption errors are given relative to it.")
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Also hash what was streamed (content_root).")
+    ] = False,
+    allow_contaminated: Annotated[
+        bool,
+        typer.Option(
+            "--allow-contaminated", help="Score a model on data that it was trained on; it is marked."
+        ),
+    ] = False,
+    workers: Workers = 2,
+    json: AsJson = False,
+) -> None:
+    """Score a model on clean and corrupted data; keep every answer.
+
+    Writes predictions.parquet and result.json; an interrupted run goes on where it stopped.
+    """
+    from merbench.cli._arguments import make_plan, open_dataset
+    from merbench.cli._console import emit, progress, say
+    from merbench.cli._console import out as console
+    from merbench.errors import MerbenchError
+    from merbench.evaluation.result import read_result
+    from merbench.evaluation.run import evaluate as run_and_score
+    from merbench.evaluation.table import render
+
+    source: Source
+    if suite is not None:
+        from merbench.suites.store import Suite
+
+        source = Suite.open(suite)
+    else:
+        source = make_plan(
+            open_dataset(dataset, root, sample_rate, frames, frame_size),
+            corruption=corruption,
+            severity=severity,
+            split=split,
+            limit=limit,
+            noise_root=noise_root,
+            noise_folds=noise_folds,
+            snr_reference=snr_reference,
+            seed=seed,
+            replicates=replicates,
+        )
+    if batch_size != "auto" and not (batch_size.isdigit() and int(batch_size) > 0):
+        raise MerbenchError(
+            f"--batch-size cannot be '{batch_size}'", fix="write 'auto' or a positive whole number"
+        )
+    size = None if batch_size == "auto" else int(batch_size)
+    with progress("evaluating", source.size) as advance:
+        folder, result = run_and_score(
+            source,
+            model,
+            out,
+            label_mode=labels,
+            batch_size=size,
+            reference=None if reference is None else read_result(reference),
+            verify=verify,
+            allow_contaminated=allow_contaminated,
+            workers=workers,
+            progress=advance,
+        )
+    if json:
+        emit(result)
+        return
+    console().print(render(result, metric=metric))
+    say(_passes(result["cost"]))
+    say(f"predictions: {folder / 'predictions.parquet'}\nresult:      {folder / 'result.json'}")
+
+
+def _passes(cost: dict[str, Any]) -> str:
+    """Say how much work was not done twice."""
+    run = sum(counts["run"] for counts in cost["passes"].values())
+    reused = sum(counts["reused"] for counts in cost["passes"].values())
+    share = reused / (run + reused) if run + reused else 0.0
+    return f"{cost['wall_s']:.1f} s; {run} encoder passes run, {reused} reused ({share:.0%} saved)"

@@ -1,0 +1,233 @@
+"""``merbench list`` and ``merbench show``: what there is, and one thing in full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from merbench.cli._arguments import AsJson
+
+if TYPE_CHECKING:
+    from merbench.corruption import Corruption
+
+show = typer.Typer(no_args_is_help=True)
+
+KINDS = ("corruptions", "datasets", "models")
+
+
+def list_plugins(
+    kind: Annotated[str, typer.Argument(help="corruptions, datasets or models")], json: AsJson = False
+) -> None:
+    """List what is registered, ours and everybody else's."""
+    from merbench.cli._console import emit, out
+    from merbench.errors import MerbenchError
+
+    if kind not in KINDS:
+        raise MerbenchError(f"there is no list of '{kind}'", fix=f"choose one of {', '.join(KINDS)}")
+    rows = {"corruptions": _corruption_rows, "datasets": _dataset_rows, "models": _model_rows}[kind]()
+    if json:
+        emit(rows)
+        return
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for column in rows[0]:
+        table.add_column(column.replace("_", " "), no_wrap=column == "name")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    out().print(table)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def _corruption_rows() -> list[dict[str, Any]]:
+    from merbench.corruption import corruptions
+
+    rows = []
+    for name in corruptions.names():
+        cls = corruptions[name]
+        rows.append(
+            {
+                "name": name,
+                "severity_1_to_5": _strengths(cls),
+                "exactness": cls.exactness,
+                "label": " ".join(dict.fromkeys(cls.label_validity)),
+                "provider": corruptions.entry(name).provider,
+            }
+        )
+    return rows
+
+
+def _strengths(cls: type[Corruption]) -> str:
+    return "; ".join(f"{key} {', '.join(f'{v:g}' for v in values)}" for key, values in cls.severity.items())
+
+
+def _dataset_rows() -> list[dict[str, Any]]:
+    from merbench.datasets import datasets, default_root
+
+    rows = []
+    for name in datasets.names():
+        card = datasets[name].card
+        rows.append(
+            {
+                "name": name,
+                "title": card.title,
+                "modalities": list(card.modalities),
+                "labels": list(card.labels),
+                "found": "always" if not card.needs_root else str(default_root(name) or "no"),
+                "provider": datasets.entry(name).provider,
+            }
+        )
+    return rows
+
+
+def _model_rows() -> list[dict[str, Any]]:
+    from merbench.models import models
+
+    return [{"name": name, "provider": models.entry(name).provider} for name in models.names()]
+
+
+@show.command("corruption")
+def show_corruption(
+    name: Annotated[str, typer.Argument(help="e.g. audio/urban_noise")],
+    preview: Annotated[
+        Path | None, typer.Option(help="A WAV file: write its five severities next to it, to hear.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Show a corruption's card: table, source, exactness, label validity, options."""
+    from merbench.cli._console import emit, out, say
+    from merbench.corruption import corruptions
+    from merbench.options import describe, split_spec
+
+    cls = corruptions[split_spec(name)[0]]
+    card: dict[str, Any] = {
+        "name": cls.name,
+        "version": cls.version,
+        "about": " ".join((cls.__doc__ or "").split("\n\n")[0].split()),
+        "changes": list(cls.changes),
+        "exactness": cls.exactness,
+        "severity": {key: list(values) for key, values in cls.severity.items()},
+        "label_validity": list(cls.label_validity),
+        "validity_source": " ".join(cls.validity_source.split()),
+        "source": " ".join(cls.source.split()),
+        "options": {
+            key: {"type": kind, "default": value, "help": about} for key, kind, value, about in describe(cls)
+        },
+    }
+    if json:
+        emit(card)
+    else:
+        from rich.table import Table
+
+        table = Table(box=None, show_header=False)
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column()
+        for key, value in card.items():
+            if key == "options":
+                for option, about in card["options"].items():
+                    table.add_row(
+                        f":{option}", f"{about['help']} ({about['type']}; default {about['default']})"
+                    )
+            elif isinstance(value, dict):
+                for strength, values in value.items():
+                    table.add_row(strength, "  ".join(f"{v:g}" for v in values))
+            else:
+                table.add_row(key.replace("_", " "), _cell(value))
+        out().print(table)
+    if preview is not None:
+        for path in _preview(name, preview):
+            say(f"wrote {path}")
+
+
+def _preview(spec: str, source: Path) -> list[Path]:
+    """Write the five severities of an audio corruption of one WAV file next to it."""
+    import soundfile
+
+    from merbench.datasets import default_root
+    from merbench.errors import MerbenchError
+    from merbench.files import atomic
+    from merbench.media.decode import read_audio
+    from merbench.suites.plan import parse_corruption
+    from merbench.types import SEVERITIES, Batch, MediaSpec, Pool, Sample, Utterance
+
+    corruption = parse_corruption(spec, {"noise_root": default_root("urbansound8k")})
+    if corruption.changes != ("audio",):
+        raise MerbenchError(
+            f"{corruption.name} cannot be heard", fix="--preview takes the audio corruptions and a WAV file"
+        )
+    decoded = read_audio(source, MediaSpec(sample_rate=None))
+    utterance = Utterance(id=source.stem, label="", split="")
+    sample = Sample(utterance=utterance, audio=decoded.audio, sample_rate=decoded.sample_rate)
+    pool = Pool((), lambda _: sample)
+    params = corruption.draw_all([sample], pool, "preview")
+    written = []
+    for severity in SEVERITIES:
+        batch, achieved = corruption.apply(Batch.of([sample]), params, pool, **corruption.strength(severity))
+        if not achieved[0]["applied"]:
+            raise MerbenchError(
+                f"{corruption.name} does not apply to {source}: {achieved[0].get('reason', '')}"
+            )
+        path = source.with_name(f"{source.stem}-{corruption.name.replace('/', '-')}-{severity}.wav")
+        with atomic(path) as handle:
+            soundfile.write(handle, batch.audio[0], decoded.sample_rate, format="WAV", subtype="PCM_16")
+        written.append(path)
+    return written
+
+
+@show.command("dataset")
+def show_dataset(name: Annotated[str, typer.Argument(help="e.g. ravdess")], json: AsJson = False) -> None:
+    """Show a dataset's card: labels, licence, layout, options, citation."""
+    from dataclasses import asdict
+
+    from merbench.cli._console import emit, out
+    from merbench.datasets import datasets
+    from merbench.options import describe
+
+    cls = datasets[name]
+    card: dict[str, Any] = {"name": cls.name, **asdict(cls.card)}
+    card["options"] = {
+        key: {"type": kind, "default": value, "help": about} for key, kind, value, about in describe(cls)
+    }
+    if json:
+        emit(card)
+        return
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for key, value in card.items():
+        if key == "options":
+            for option, about in value.items():
+                table.add_row(f":{option}", f"{about['help']} ({about['type']}; default {about['default']})")
+        elif isinstance(value, dict):
+            table.add_row(key.replace("_", " "), "; ".join(f"{k}: {v}" for k, v in value.items()))
+        else:
+            table.add_row(key.replace("_", " "), _cell(list(value) if isinstance(value, tuple) else value))
+    out().print(table)
+
+
+@show.command("run")
+def show_run(
+    folder: Annotated[Path, typer.Argument(help="A folder written by 'merbench eval'.")],
+    metric: Annotated[str, typer.Option(help="The metric the table shows.")] = "uar",
+    json: AsJson = False,
+) -> None:
+    """Compute every figure of a run again from its predictions, and show it if all agree."""
+    from merbench.cli._console import emit, out, say
+    from merbench.evaluation.result import recompute
+    from merbench.evaluation.table import render
+
+    result = recompute(folder)
+    if json:
+        emit(result)
+    else:
+        out().print(render(result, metric=metric))
+        say("every figure was computed again from the predictions and agrees")

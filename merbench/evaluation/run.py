@@ -1,0 +1,105 @@
+"""One evaluation from end to end: load the model, map labels, refuse contamination, run, score."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from merbench.errors import MerbenchError
+from merbench.evaluation.marks import marks_of
+from merbench.evaluation.result import read_result, write_result
+from merbench.evaluation.runner import Run, discard_parts, run_identity, run_model
+from merbench.hashing import hash_json
+from merbench.labels import map_labels
+from merbench.models._load import load_model
+from merbench.suites.content import content_root
+from merbench.suites.verify import roots_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from merbench.suites.source import Source
+
+
+def evaluate(
+    source: Source,
+    model: str,
+    folder: Path | None = None,
+    *,
+    label_mode: str = "strict",
+    batch_size: int | None = None,
+    reference: dict[str, Any] | None = None,
+    verify: bool = False,
+    allow_contaminated: bool = False,
+    workers: int = 2,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[Path, dict[str, Any]]:
+    """Score `model` on `source`; return the run's folder and its result.
+
+    A folder that already holds this run is scored again from its predictions; the model does not run.
+
+    Args:
+        source: a plan (streamed) or a suite (built).
+        model: what ``--model`` takes.
+        folder: the run's folder; by default ``runs/<model>-<hash>``.
+        label_mode: ``strict``, ``subset`` or ``closed`` (see `merbench.labels`).
+        batch_size: rows per call; ``None`` takes the adapter's own.
+        reference: another run's result, for relative corruption errors.
+        verify: hash the streamed media into the result's ``content_root``.
+        allow_contaminated: score, and mark, a model that was trained on these samples or speakers.
+        workers: threads that decode.
+        progress: called with the number of samples just finished.
+
+    Raises:
+        MerbenchError: the model cannot be loaded, its labels do not fit, it was trained on the data, or
+            anything that `run_model` refuses.
+    """
+    facts = source.facts
+    utterances = source.index()
+    adapter = load_model(model, label_counts=facts.label_counts)
+    labels = map_labels(adapter.labels, facts.labels, label_mode)  # type: ignore[arg-type]
+    scored = [u for u in utterances if u.label in labels.classes]
+    if not scored:
+        raise MerbenchError(
+            f"no sample of {facts.dataset} has one of the shared classes ({', '.join(labels.classes)})",
+            fix="choose another split, more samples, or another model",
+        )
+    marks = marks_of(adapter.trained_on, facts, scored)
+    seen = next((mark for mark in marks if mark.kind == "contaminated"), None)
+    if seen is not None and not allow_contaminated:
+        raise MerbenchError(
+            f"{adapter.name} was trained on this data: {seen.why}",
+            fix="evaluate on data it has not seen, or pass --allow-contaminated to score and mark it",
+        )
+    identity = run_identity(source, adapter, labels)
+    target = (
+        folder
+        or Path("runs")
+        / f"{re.sub(r'[^A-Za-z0-9.]+', '-', adapter.name).strip('-')}-{hash_json(identity)[:8]}"
+    )
+    finished = _finished(target, identity) if identity["fingerprint"] is not None else None
+    root = source.content_root
+    if finished is None:
+        run = run_model(
+            source, adapter, labels, target, batch_size=batch_size, workers=workers, progress=progress
+        )
+    else:
+        run = Run(target, target / finished["predictions"]["file"], finished["cost"])
+        root = root or finished["content_root"]
+    if root is None and verify:
+        root = content_root(roots_of(source))
+    result = write_result(run, source, adapter, labels, marks, content_root=root, reference=reference)
+    discard_parts(target)
+    return target, result
+
+
+def _finished(folder: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the result of exactly this run, if the folder already holds it."""
+    state = folder / "run.json"
+    if not (state.exists() and (folder / "result.json").exists()):
+        return None
+    if json.loads(state.read_text(encoding="utf-8")).get("run_id") != hash_json(identity):
+        return None
+    return read_result(folder)

@@ -1,0 +1,249 @@
+"""Run a model over every cell of a suite and keep every answer.
+
+A work item is one shard of samples through all cells. It has no state outside itself, its
+predictions are one file that appears only when complete, and items are in the suite's own order: a
+run that was killed goes on where it was and ends with the same predictions.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from merbench.errors import MerbenchError
+from merbench.evaluation.predictions import OUT_OF_SET, PARSED, SCHEMA, UNPARSED
+from merbench.evaluation.scorer import Batcher, Passes, Scorer
+from merbench.files import atomic, locked, sweep, write_json
+from merbench.hashing import hash_json
+from merbench.types import Cell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from merbench.evaluation.scorer import Answers
+    from merbench.labels import LabelMap
+    from merbench.models import Adapter
+    from merbench.suites.source import Source
+    from merbench.types import Achieved, Utterance
+
+FORMAT = 1
+"""Version of the run folder and of the rules by which answers become rows; another one is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What `run_model` left in its folder."""
+
+    folder: Path
+    predictions: Path
+    cost: dict[str, Any]
+
+
+def run_model(
+    source: Source,
+    adapter: Adapter,
+    labels: LabelMap,
+    folder: Path,
+    *,
+    batch_size: int | None = None,
+    workers: int = 2,
+    progress: Callable[[int], None] | None = None,
+) -> Run:
+    """Answer every cell of `source` and write ``predictions.parquet``.
+
+    Args:
+        source: a plan (streamed) or a suite (built).
+        adapter: the model.
+        labels: where its labels go.
+        folder: the run's folder; an unfinished run of the same model and suite is continued.
+        batch_size: rows per call; ``None`` takes the adapter's, halved when memory runs out.
+        workers: threads that decode.
+        progress: called with the number of samples just finished.
+
+    Raises:
+        MerbenchError: the folder holds another run, the model answers nonsense, a sample is unreadable.
+        WriteError: the disk refuses; finished work items stay.
+    """
+    with locked(folder):
+        sweep(folder)
+        state = _claim(source, adapter, labels, folder, batch_size)
+        batcher = Batcher(int(state["batch_size"]))
+        parts = [folder / "parts" / f"{shard:05d}.parquet" for shard in range(source.shards)]
+        for shard, part in enumerate(parts):
+            if part.exists():
+                if progress:
+                    progress(pq.read_metadata(part).num_rows // len(source.cells))
+                continue
+            started = time.perf_counter()
+            passes = Passes()
+            rows = _work_item(source, shard, adapter, labels, batcher, passes, workers, progress)
+            facts = {"passes": passes.to_json(), "wall_s": time.perf_counter() - started}
+            with atomic(part) as handle:
+                pq.write_table(
+                    rows.replace_schema_metadata({"cost": json.dumps(facts)}), handle, compression="zstd"
+                )
+            if batcher.size != state["batch_size"]:
+                state["batch_size"] = batcher.size
+                write_json(folder / "run.json", state)
+        predictions = folder / "predictions.parquet"
+        _merge(parts, predictions)
+        return Run(folder, predictions, _cost(parts, batcher.size))
+
+
+def discard_parts(folder: Path) -> None:
+    """Remove the work items of a run whose result is complete."""
+    for part in (folder / "parts").glob("*.parquet"):
+        part.unlink()
+    if (folder / "parts").is_dir():
+        (folder / "parts").rmdir()
+
+
+def run_identity(source: Source, adapter: Adapter, labels: LabelMap) -> dict[str, Any]:
+    """Return what a run is a run of; equal identities have equal predictions."""
+    return {
+        "format": FORMAT,
+        "recipe_id": source.recipe_id,
+        "model": adapter.name,
+        "fingerprint": adapter.fingerprint(),
+        "labels": labels.to_json(),
+    }
+
+
+def _claim(
+    source: Source, adapter: Adapter, labels: LabelMap, folder: Path, batch_size: int | None
+) -> dict[str, Any]:
+    """Write what this folder is a run of, or take up the unfinished run that it holds."""
+    path = folder / "run.json"
+    identity = run_identity(source, adapter, labels)
+    if path.exists():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            same = found["run_id"] == hash_json(identity)
+        except (ValueError, KeyError, TypeError) as error:
+            raise MerbenchError(
+                f"{path} is damaged", fix="delete the folder or choose another --out"
+            ) from error
+        if not same:
+            raise MerbenchError(
+                f"{folder} holds a run of another model or suite ({found.get('model')})",
+                fix="choose another --out, or delete that folder",
+            )
+        if identity["fingerprint"] is not None:
+            return {**found, "batch_size": batch_size or found["batch_size"]}
+        discard_parts(folder)  # nobody can tell whether it is still the same model
+    elif any(entry.name != ".lock" for entry in folder.iterdir()):
+        raise MerbenchError(f"{folder} is not empty and holds no run", fix="choose another --out")
+    state = {"run_id": hash_json(identity), **identity, "batch_size": batch_size or adapter.batch_size}
+    write_json(path, state)
+    return state
+
+
+def _work_item(
+    source: Source,
+    shard: int,
+    adapter: Adapter,
+    labels: LabelMap,
+    batcher: Batcher,
+    passes: Passes,
+    workers: int,
+    progress: Callable[[int], None] | None,
+) -> pa.Table:
+    order = {cell.cell_id: i for i, cell in enumerate(source.cells)}
+    tables: list[tuple[int, pa.Table]] = []
+    clean = Cell.clean()
+    for chunk in source.chunks(shard, workers=workers):
+        scorer = Scorer(adapter, chunk.clean, batcher, passes)
+        unapplied: list[Achieved] = [{"applied": False}] * len(chunk.utterances)
+        rows = _rows(clean, chunk.utterances, unapplied, scorer.clean_answers, adapter, labels)
+        tables.append((order[clean.cell_id], rows))
+        for cell, batch, _, achieved in chunk.cells:
+            answers = scorer.answers(batch, achieved)
+            rows = _rows(cell, chunk.utterances, achieved, answers, adapter, labels)
+            tables.append((order[cell.cell_id], rows))
+        if progress:
+            progress(len(chunk.utterances))
+    tables.sort(key=lambda item: item[0])
+    return pa.concat_tables(table for _, table in tables)
+
+
+def _rows(
+    cell: Cell,
+    utterances: Sequence[Utterance],
+    achieved: Sequence[Achieved],
+    answers: Answers,
+    adapter: Adapter,
+    labels: LabelMap,
+) -> pa.Table:
+    """Return the rows of `SCHEMA` of the utterances whose label is scored."""
+    kept = [i for i, u in enumerate(utterances) if u.label in labels.classes]
+    n = len(kept)
+    predictions: list[str | None]
+    if isinstance(answers, np.ndarray):
+        named, in_set, probabilities = labels.read_logits(answers[kept])
+        predictions = list(named)
+        statuses = [PARSED if ok else OUT_OF_SET for ok in in_set]
+        flat = pa.array(probabilities.reshape(-1), pa.float32())
+        offsets = pa.array(np.arange(n + 1) * len(labels.classes), pa.int32())
+        distribution: Any = pa.ListArray.from_arrays(offsets, flat)
+        raw: list[str | None] = [None] * n
+    else:
+        raw = [answers[i] for i in kept]
+        parsed = [adapter.parse(answers[i]) for i in kept]
+        read = [None if label is None else labels.read_answer(label) for label in parsed]
+        predictions = [r if r is not None else p for r, p in zip(read, parsed, strict=True)]
+        statuses = [
+            PARSED if r is not None else UNPARSED if p is None else OUT_OF_SET
+            for r, p in zip(read, parsed, strict=True)
+        ]
+        distribution = pa.nulls(n, pa.list_(pa.float32()))
+    who = [utterances[i] for i in kept]
+    columns = {
+        "cell_id": [cell.cell_id] * n,
+        "sample_id": [u.id for u in who],
+        "corruption": [cell.corruption] * n,
+        "severity": [cell.severity] * n,
+        "seed": [cell.seed] * n,
+        "replicate": [cell.replicate] * n,
+        "label": [u.label for u in who],
+        "prediction": predictions,
+        "probabilities": distribution,
+        "raw_output": raw,
+        "parse_status": statuses,
+        "applied": [bool(achieved[i]["applied"]) for i in kept],
+        "speaker": [u.speaker for u in who],
+        "dialogue": [u.dialogue for u in who],
+        "session": [u.extra.get("session") for u in who],
+        "extra": [json.dumps(dict(u.extra), sort_keys=True, ensure_ascii=False) for u in who],
+    }
+    return pa.table(columns, schema=SCHEMA)
+
+
+def _merge(parts: Sequence[Path], predictions: Path) -> None:
+    """Join the work items into one file, one at a time."""
+    with atomic(predictions) as handle, pq.ParquetWriter(handle, SCHEMA, compression="zstd") as writer:
+        for part in parts:
+            writer.write_table(pq.read_table(part, partitioning=None).replace_schema_metadata(None))
+
+
+def _cost(parts: Sequence[Path], batch_size: int) -> dict[str, Any]:
+    """Add up what the work items say they cost, those of interrupted runs included."""
+    wall = 0.0
+    passes: dict[str, Counter[str]] = {}
+    for part in parts:
+        facts = json.loads(pq.read_metadata(part).metadata[b"cost"])
+        wall += facts["wall_s"]
+        for what, counts in facts["passes"].items():
+            passes.setdefault(what, Counter()).update(counts)
+    return {
+        "wall_s": round(wall, 3),
+        "batch_size": batch_size,
+        "passes": {what: dict(counts) for what, counts in sorted(passes.items())},
+    }

@@ -1,0 +1,65 @@
+"""A score says whether the model was trained on the data, or on nothing like it."""
+
+from __future__ import annotations
+
+import pytest
+
+from merbench.evaluation.marks import marks_of
+from merbench.models import TrainingRecord
+from merbench.suites.source import Facts
+from merbench.types import Utterance
+
+FACTS = Facts(
+    dataset="ravdess",
+    options={"seed": 0},
+    split="test",
+    labels=("sad", "happy"),
+    label_counts={},
+    text_informative=False,
+    unit="speaker",
+    restricted=True,
+    licence="",
+)
+UTTERANCES = [Utterance(id=f"u{i}", label="sad", split="test", speaker=f"s{i % 2}") for i in range(4)]
+
+
+def kinds(*records: TrainingRecord, unknown: bool = False) -> list[str]:
+    return [mark.kind for mark in marks_of(None if unknown else records, FACTS, UTTERANCES)]
+
+
+def test_nobody_knows_what_it_was_trained_on():
+    assert kinds(unknown=True) == ["unknown training data"]
+
+
+def test_a_model_trained_on_nothing_carries_no_mark():
+    assert kinds() == []
+
+
+def test_other_data_is_out_of_domain():
+    assert kinds(TrainingRecord(dataset="iemocap")) == ["out of domain"]
+
+
+def test_the_same_dataset_without_a_record_of_samples_is_contaminated():
+    assert kinds(TrainingRecord(dataset="ravdess")) == ["contaminated"]
+
+
+@pytest.mark.parametrize(
+    ("samples", "speakers", "expected"),
+    [
+        ({"u1", "x"}, {"s9"}, ["contaminated"]),
+        ({"x"}, {"s1"}, ["contaminated"]),
+        ({"x"}, {"s9"}, []),
+        ({"x"}, None, []),
+    ],
+)
+def test_overlap_of_samples_or_speakers_is_contamination(samples, speakers, expected):
+    record = TrainingRecord(
+        dataset="ravdess",
+        samples=frozenset(samples),
+        speakers=None if speakers is None else frozenset(speakers),
+    )
+    assert kinds(record) == expected
+
+
+def test_the_same_generator_with_another_seed_is_other_data():
+    assert kinds(TrainingRecord(dataset="ravdess", options={"seed": 1})) == []
