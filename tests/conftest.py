@@ -35,7 +35,7 @@ class Outcome:
     err: str
 
     def refused(self, *words: str) -> None:
-        """Check that the command refused in one line that holds `words`, with exit code 2 and no traceback."""
+        """Check that it ended with code 2 and one line that holds `words`, and no traceback."""
         assert self.code == 2, self
         assert self.out == "", self.out
         last = self.err.strip().splitlines()[-1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -62,19 +62,15 @@ def open_dataset(
     spec: str, root: Path | None = None, sample_rate: str = "16000", frames: int = 16, frame_size: str = "224"
 ) -> Dataset:
     """Make the reader that ``--dataset``, ``--root`` and the media options describe."""
-    from merbench.datasets import datasets, default_root
-    from merbench.options import build, split_spec
+    from merbench.datasets import load_dataset
     from merbench.types import MediaSpec
 
-    name, values = split_spec(spec)
-    cls = datasets[name]
     media = MediaSpec(
         sample_rate=_number(sample_rate, "--sample-rate"),
         frames=frames,
         frame_size=_number(frame_size, "--frame-size"),
     )
-    fixed: dict[str, Any] = {"root": root or default_root(cls.name), "media": media}
-    return build(cls, cls.name, values, **fixed)
+    return load_dataset(spec, root, media)
 
 
 def make_plan(

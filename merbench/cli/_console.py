@@ -17,7 +17,7 @@ def out() -> Console:
     """Return the console for results."""
     from rich.console import Console
 
-    return Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    return Console(file=sys.stdout, highlight=False)
 
 
 def say(message: str) -> None:

@@ -7,6 +7,7 @@ from merbench.datasets._base import (
     Finding,
     datasets,
     default_root,
+    load_dataset,
 )
 
-__all__ = ["Card", "CheckReport", "Dataset", "Finding", "datasets", "default_root"]
+__all__ = ["Card", "CheckReport", "Dataset", "Finding", "datasets", "default_root", "load_dataset"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from merbench.errors import MerbenchError
-from merbench.options import canonical
+from merbench.options import build, canonical, split_spec
 from merbench.registry import Registry
 from merbench.rng import derive_key
 from merbench.types import JSON, MediaSpec, Modality, Pool, Sample, Utterance
@@ -143,7 +143,8 @@ class Dataset(ABC):
             split = "test"
         if split is not None and split not in splits:
             raise MerbenchError(
-                f"dataset '{self.name}' has no split '{split}'", fix=f"its splits are: {', '.join(sorted(splits))}"
+                f"dataset '{self.name}' has no split '{split}'",
+                fix=f"its splits are: {', '.join(sorted(splits))}",
             )
         chosen = [u for u in everything if split in (None, u.split)]
         keyed = sorted(chosen, key=lambda u: derive_key("order", f"{self.name}:{u.id}"))
@@ -174,6 +175,22 @@ def default_root(name: str) -> Path | None:
     base = os.environ.get("MERBENCH_DATA")
     path = Path(base) / name if base else None
     return path if path is not None and path.exists() else None
+
+
+def load_dataset(spec: str, root: Path | None = None, media: MediaSpec | None = None) -> Dataset:
+    """Return the reader that ``name`` or ``name:option=value,...`` describes; no media is decoded.
+
+    Args:
+        spec: as ``--dataset`` takes it.
+        root: where the files lie; by default the dataset's folder in ``MERBENCH_DATA``.
+        media: what the canonical media are; by default `MediaSpec()`.
+
+    Raises:
+        MerbenchError: there is no such dataset or option.
+    """
+    name, values = split_spec(spec)
+    cls = datasets[name]
+    return build(cls, cls.name, values, root=root or default_root(cls.name), media=media or MediaSpec())
 
 
 datasets: Registry[Dataset] = Registry("dataset", "merbench.datasets", Dataset, separator="-")  # type: ignore[type-abstract]

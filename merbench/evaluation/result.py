@@ -146,7 +146,7 @@ def environment() -> dict[str, Any]:
 
 def _metrics(predictions: Path, result: dict[str, Any]) -> dict[str, Any]:
     return summarise(
-        pq.read_table(predictions, partitioning=None),
+        pq.ParquetFile(predictions).iter_batches(),
         [Cell.from_json(cell) for cell in result["cells"]],
         tuple(result["labels"]["classes"]),
         text_informative=result["data"]["text_informative"],

@@ -56,20 +56,20 @@ def test_reuse_changes_no_answer_and_saves_passes(adapter):
 
 
 def test_an_audio_cell_never_touches_the_other_encoders():
-    class Counting(adapters.Statistics):
-        calls: list[str] = []
+    calls: list[str] = []
 
+    class Counting(adapters.Statistics):
         def encode(self, modality, batch):
-            self.calls.append(modality)
+            calls.append(modality)
             return super().encode(modality, batch)
 
     adapter = Counting()
     for chunk in plan("audio/environment").chunks(0):
         scorer = Scorer(adapter, chunk.clean, Batcher(32), Passes())
-        Counting.calls.clear()
+        calls.clear()
         for _, batch, _, achieved in chunk.cells:
             scorer.answers(batch, achieved)
-    assert set(Counting.calls) == {"audio"}
+    assert set(calls) == {"audio"}
 
 
 def test_every_cell_answers_exactly_the_samples_of_the_clean_one(tmp_path):

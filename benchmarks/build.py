@@ -1,0 +1,87 @@
+"""Building a suite against decoding and losslessly encoding what is written.
+
+    python benchmarks/build.py [--samples 48]
+
+`core` x 5 severities on the synthetic set at 16 frames of 224 px, one and two workers. The
+alternative decodes the same samples and encodes the same media, in the same number of threads,
+and does nothing else: no draw, no hash, no Parquet, no sync.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from merbench.datasets import datasets
+from merbench.media.encode import encode_flac, encode_png
+from merbench.suites.build import build_suite
+from merbench.suites.plan import make_plan, parse_corruption
+from merbench.suites.presets import PRESETS
+from merbench.suites.source import prefetched
+from merbench.types import SEVERITIES
+
+
+def main() -> None:
+    """Print the ratios."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--samples", type=int, default=48)
+    arguments = parser.parse_args()
+    dataset = datasets["synthetic"]()
+    corruptions = [parse_corruption(spec, {}) for spec in PRESETS["core"]]
+    plan = make_plan(dataset, corruptions, SEVERITIES, split="test", limit=arguments.samples)
+    warm = make_plan(dataset, corruptions, (1,), split="validation", limit=4)
+    walls = {}
+    for workers in (1, 2):
+        with tempfile.TemporaryDirectory() as folder:
+            build_suite(warm, Path(folder) / "warm", workers=workers)
+            started = time.perf_counter()
+            suite = build_suite(plan, Path(folder) / "suite", workers=workers)
+            wall = time.perf_counter() - started
+            written = sum(shard["bytes"] for shard in suite.manifest["shards"].values())
+        floor, raw = decode_and_encode(plan, workers)
+        walls[workers] = wall
+        print(
+            f"{workers} worker(s): build {wall:.2f} s, decode + encode alone {floor:.2f} s, "
+            f"ratio {wall / floor:.2f} (goal at most 1.15); {written / 1e6:.0f} MB written at "
+            f"{written / wall / 1e6:.0f} MB/s, {raw / written:.1f} times smaller than raw"
+        )
+    print(f"one worker / two workers: {walls[1] / walls[2]:.2f}")
+
+
+def decode_and_encode(plan, workers: int) -> tuple[float, int]:
+    """Return the seconds for decoding and encoding alone, and the raw bytes of what was encoded."""
+    seconds, raw = 0.0, 0
+    parts = [plan.utterances[i : i + 32] for i in range(0, plan.size, 32)]
+    started = time.perf_counter()
+    for _ in prefetched(parts, plan.dataset.load, workers):
+        pass
+    seconds += time.perf_counter() - started
+    for shard in range(plan.shards):
+        for chunk in plan.chunks(shard, workers=workers):
+            sounds = [(a, r) for a, r in zip(chunk.clean.audio, chunk.clean.sample_rates, strict=True)]
+            frames = [f for clip in chunk.clean.frames for f in clip]
+            for cell, batch, _, achieved in chunk.cells:
+                applied = [a["applied"] for a in achieved]
+                if cell.corruption.startswith("audio/"):
+                    rows = zip(batch.audio, batch.sample_rates, applied, strict=True)
+                    sounds += [(a, r) for a, r, done in rows if done]
+                elif cell.corruption.startswith("vision/"):
+                    frames += [
+                        f for clip, done in zip(batch.frames, applied, strict=True) if done for f in clip
+                    ]
+            raw += sum(a.nbytes for a, _ in sounds) + sum(f.nbytes for f in frames)
+            started = time.perf_counter()
+            with ThreadPoolExecutor(workers) as pool:
+                list(pool.map(lambda sound: encode_flac(*sound), sounds))
+                list(pool.map(encode_png, frames))
+            seconds += time.perf_counter() - started
+    return seconds, raw
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""The command line as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from merbench.corruption import corruptions
+from merbench.datasets import datasets
+from merbench.models import models
+
+HEAVY = (
+    "torch",
+    "transformers",
+    "numba",
+    "cv2",
+    "av",
+    "scipy",
+    "pandas",
+    "sklearn",
+    "onnxruntime",
+    "datasets",
+)
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["list", "corruptions"], ["list", "models"], ["corrupt", "--help"]]
+)
+def test_nothing_heavy_is_imported_before_it_is_needed(words):
+    code = (
+        "import sys\nfrom merbench.cli import main\n"
+        f"try:\n    main({words!r})\nexcept SystemExit:\n    pass\n"
+        f"print('LOADED', [m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip().splitlines()[-1] == "LOADED []"
+
+
+@pytest.mark.parametrize(
+    ("kind", "registry"), [("corruptions", corruptions), ("datasets", datasets), ("models", models)]
+)
+def test_list_shows_everything_registered(merbench, kind, registry):
+    listed = json.loads(merbench("list", kind, "--json").out)
+    assert [row["name"] for row in listed] == registry.names()
+    shown = merbench("list", kind)
+    assert shown.code == 0
+    assert all(name in shown.out for name in registry.names())
+
+
+def test_list_of_anything_else_says_what_there_is(merbench):
+    merbench("list", "unicorns").refused("corruptions, datasets, models")
+
+
+@pytest.mark.parametrize("name", corruptions.names())
+def test_show_corruption_prints_the_card(merbench, name):
+    card = json.loads(merbench("show", "corruption", name, "--json").out)
+    assert card["name"] == name
+    assert all(len(values) == 5 for values in card["severity"].values())
+    assert merbench("show", "corruption", name).code == 0
+
+
+@pytest.mark.parametrize("name", datasets.names())
+def test_show_dataset_prints_the_card(merbench, name):
+    assert json.loads(merbench("show", "dataset", name, "--json").out)["name"] == name
+    assert merbench("show", "dataset", name).code == 0
+
+
+def test_preview_writes_five_severities_to_hear(merbench, tmp_path):
+    import numpy as np
+    import soundfile
+
+    path = tmp_path / "voice.wav"
+    tone = (8000 * np.sin(np.arange(16000) / 9)).astype(np.int16)
+    soundfile.write(path, tone, 16000)
+    outcome = merbench("show", "corruption", "audio/environment", "--preview", path)
+    assert outcome.code == 0, outcome.err
+    residuals = []
+    for severity in range(1, 6):
+        audio, rate = soundfile.read(tmp_path / f"voice-audio-environment-{severity}.wav", dtype="int16")
+        assert (len(audio), rate) == (16000, 16000)
+        residuals.append(
+            np.std(audio - tone.astype(float) * (audio @ tone.astype(float)) / (tone.astype(float) @ tone))
+        )
+    assert residuals == sorted(residuals)
+
+
+def test_preview_of_something_silent_is_refused(merbench, tmp_path):
+    merbench("show", "corruption", "text/typo", "--preview", tmp_path / "x.wav").refused("cannot be heard")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["corrupt", "--dataset", "ravdes"], ["no dataset named 'ravdes'", "did you mean ravdess"]),
+        (["corrupt", "--corruption", "typo"], ["did you mean text/typo"]),
+        (["corrupt", "--corruption", "text/typo:rate=3"], ["no option 'rate'"]),
+        (["corrupt", "--corruption", "audio/environment:snr_reference=loud"], ["speech | whole"]),
+        (["corrupt", "--corruption", "audio/environment:snr_reference"], ["key=value"]),
+        (["corrupt", "--severity", "7"], ["severities from 1 to 5"]),
+        (["corrupt", "--sample-rate", "fast"], ["--sample-rate", "native"]),
+        (["corrupt", "--split", "dev"], ["test, train, validation"]),
+        (["eval", "--model", "late-fusoin"], ["late-fusion"]),
+        (["eval", "--model", "majority", "--batch-size", "lots"], ["--batch-size"]),
+        (["eval", "--model", "majority", "--labels", "maybe"], ["strict"]),
+        (["eval", "--model", "nowhere.py:Model"], ["nowhere.py"]),
+        (["eval", "--model", "nowhere.onnx"], ["nowhere.onnx"]),
+        (["eval", "--model", "majority", "--suite", "nowhere"], ["no suite at nowhere"]),
+        (["show", "run", "nowhere"], ["no result in nowhere"]),
+        (["dataset", "check", "ravdess"], ["--root", "Actor_"]),
+    ],
+)
+def test_bad_words_are_answered_in_one_line(merbench, monkeypatch, tmp_path, words, expected):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MERBENCH_DATA", raising=False)
+    merbench(*words).refused(*expected)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_debug_shows_the_traceback(merbench):
+    from merbench.errors import MerbenchError
+
+    with pytest.raises(MerbenchError):
+        merbench("--debug", "corrupt", "--dataset", "nothing")
+
+
+@pytest.mark.slow
+def test_demo_tells_the_whole_story(merbench, tmp_path):
+    outcome = merbench("demo", "--out", tmp_path / "demo", "--samples", 40, "--json")
+    assert outcome.code == 0, outcome.err
+    results = json.loads(outcome.out)
+    assert set(results) == {"majority", "late-fusion"}
+    assert results["late-fusion"]["metrics"]["overall"]["uar"]["clean"] > 0.6
+    assert results["majority"]["metrics"]["overall"]["uar"]["drop"] == 0
+    for model in results:
+        assert merbench("show", "run", tmp_path / "demo" / "runs" / model).code == 0
+    assert merbench("suite", "verify", tmp_path / "demo" / "suite").code == 0
