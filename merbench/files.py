@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _TEMPORARY = ".part"
+_LOCK = ".lock"
 
 _REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -81,9 +82,14 @@ def write_json(path: Path, value: Any) -> None:
         handle.write((json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
 
 
+def contents(folder: Path) -> list[Path]:
+    """Return what is in a folder, our lock and the left-overs of a killed process aside."""
+    return [path for path in folder.iterdir() if path.name != _LOCK and not _is_leftover(path)]
+
+
 def sweep(folder: Path) -> None:
     """Remove the temporary files that a killed process left behind."""
-    for left in folder.rglob(f".*{_TEMPORARY}"):
+    for left in filter(_is_leftover, folder.rglob("*")):
         left.unlink(missing_ok=True)
 
 
@@ -98,7 +104,7 @@ def locked(folder: Path) -> Iterator[None]:
         raise MerbenchError(f"{folder} is a file, not a folder", fix="choose another --out")
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        handle = (folder / ".lock").open("w")
+        handle = (folder / _LOCK).open("w")
     with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -107,6 +113,10 @@ def locked(folder: Path) -> Iterator[None]:
                 f"another process is writing {folder}", fix="wait until it is done, or choose another --out"
             ) from None
         yield
+
+
+def _is_leftover(path: Path) -> bool:
+    return path.name.startswith(".") and path.name.endswith(_TEMPORARY)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -44,7 +44,7 @@ def demo(
         suite = build_suite(plan, out / "suite", workers=workers, progress=advance)
     say(f"2. verifying: content_root {suite.content_root}")
     with progress("verifying", plan.size) as advance:
-        verify_suite(suite, advance)
+        verify_suite(suite, workers=workers, progress=advance)
     results = {}
     for step, model in enumerate(_MODELS, start=3):
         say(f"{step}. evaluating {model}")

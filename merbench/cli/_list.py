@@ -107,6 +107,8 @@ def show_corruption(
     from merbench.options import describe, split_spec
 
     cls = corruptions[split_spec(name)[0]]
+    for path in [] if preview is None else _preview(name, preview):
+        say(f"wrote {path}")
     card: dict[str, Any] = {
         "name": cls.name,
         "version": cls.version,
@@ -141,9 +143,6 @@ def show_corruption(
             else:
                 table.add_row(key.replace("_", " "), _cell(value))
         out().print(table)
-    if preview is not None:
-        for path in _preview(name, preview):
-            say(f"wrote {path}")
 
 
 def _preview(spec: str, source: Path) -> list[Path]:

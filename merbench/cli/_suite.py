@@ -23,7 +23,7 @@ def verify(folder: Folder, json: AsJson = False) -> None:
 
     opened = Suite.open(folder)
     with progress("verifying", opened.size) as advance:
-        verify_suite(opened, advance)
+        verify_suite(opened, progress=advance)
     if json:
         emit({"folder": str(folder), "verified": True, "content_root": opened.content_root})
     else:

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from merbench.errors import MerbenchError
 from merbench.evaluation.predictions import OUT_OF_SET, PARSED, SCHEMA, UNPARSED
 from merbench.evaluation.scorer import Batcher, Passes, Scorer
-from merbench.files import atomic, locked, sweep, write_json
+from merbench.files import atomic, contents, locked, sweep, write_json
 from merbench.hashing import hash_json
 from merbench.types import Cell
 
@@ -139,7 +139,7 @@ def _claim(
         if identity["fingerprint"] is not None:
             return {**found, "batch_size": batch_size or found["batch_size"]}
         discard_parts(folder)  # nobody can tell whether it is still the same model
-    elif any(entry.name != ".lock" for entry in folder.iterdir()):
+    elif contents(folder):
         raise MerbenchError(f"{folder} is not empty and holds no run", fix="choose another --out")
     state = {"run_id": hash_json(identity), **identity, "batch_size": batch_size or adapter.batch_size}
     write_json(path, state)

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from merbench.errors import MerbenchError
-from merbench.files import atomic, locked, sweep, write_json
+from merbench.files import atomic, contents, locked, sweep, write_json
 from merbench.hashing import hash_file
 from merbench.suites.card import suite_card
 from merbench.suites.content import content_root, hash_changed, hash_clean
@@ -73,6 +73,8 @@ def build_suite(
                 _build_shard(plan, folder, shard, todo, workers, progress)
             elif progress:
                 progress(min(plan.size - shard * SHARD_ROWS, SHARD_ROWS))
+        with atomic(folder / "README.md") as handle:
+            handle.write(suite_card(plan).encode())
         write_json(folder / "manifest.json", _manifest(plan, folder))
     return Suite.open(folder)
 
@@ -93,10 +95,8 @@ def _claim(plan: Plan, folder: Path) -> None:
                 fix="choose another --out, or delete that folder",
             )
         return
-    if any(entry.name != ".lock" for entry in folder.iterdir()):
+    if contents(folder):
         raise MerbenchError(f"{folder} is not empty and is not a suite", fix="choose another --out")
-    with atomic(folder / "README.md") as handle:
-        handle.write(suite_card(plan).encode())
     write_json(path, {"recipe_id": plan.recipe_id, "recipe": plan.recipe})
 
 

@@ -16,6 +16,7 @@ Times and paths are nowhere, so that building again gives the same files byte fo
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ from merbench.types import CLEAN, MODALITIES, Batch, Cell, Packed, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from concurrent.futures import Executor
     from pathlib import Path
 
     from merbench.types import Achieved, Modality, Params
@@ -128,26 +130,25 @@ def utterance_of(row: dict[str, Any]) -> Utterance:
     )
 
 
-def decode_rows(rows: Sequence[dict[str, Any]]) -> Batch:
+def decode_rows(rows: Sequence[dict[str, Any]], pool: Executor) -> Batch:
     """Return the media that rows carry, absent where they carry none."""
-    audio: list[np.ndarray | None] = []
-    rates: list[int | None] = []
-    frames: list[np.ndarray | None] = []
-    for row in rows:
-        sound, rate = decode_flac(row["audio"]["bytes"]) if row["audio"] else (None, None)
-        audio.append(sound)
-        rates.append(rate)
-        frames.append(np.stack([decode_png(f["bytes"]) for f in row["frames"]]) if row["frames"] else None)
+    decoded = list(pool.map(_decode_row, rows))
     return Batch(
-        audio=Packed.of(audio, np.int16),
-        sample_rates=tuple(rates),
-        frames=Packed.of(frames, np.uint8),
+        audio=Packed.of([audio for audio, _, _ in decoded], np.int16),
+        sample_rates=tuple(rate for _, rate, _ in decoded),
+        frames=Packed.of([frames for _, _, frames in decoded], np.uint8),
         timestamps=tuple(
             None if row["timestamps"] is None else np.array(row["timestamps"], dtype=np.float64)
             for row in rows
         ),
         text=tuple(row["text"] for row in rows),
     )
+
+
+def _decode_row(row: dict[str, Any]) -> tuple[np.ndarray | None, int | None, np.ndarray | None]:
+    audio, rate = decode_flac(row["audio"]["bytes"]) if row["audio"] else (None, None)
+    frames = np.stack([decode_png(frame["bytes"]) for frame in row["frames"]]) if row["frames"] else None
+    return audio, rate, frames
 
 
 def join(rows: Sequence[dict[str, Any]], delta: Batch, clean: Batch) -> Batch:
@@ -265,24 +266,25 @@ class Suite:
     def chunks(self, shard: int, *, workers: int = 2) -> Iterator[Chunk]:
         """Yield the shard's chunks as they were built: one row group of every cell at a time."""
         files = {c.cell_id: self.open_shard(c.cell_id, shard) for c in self.cells}
-        for group in range(files[CLEAN].num_row_groups):
-            rows = read_group(files[CLEAN], group)
-            clean = decode_rows(rows)
-            yield Chunk(
-                utterances=tuple(utterance_of(row) for row in rows),
-                clean=clean,
-                cells=self._cells(files, group, clean),
-            )
+        with ThreadPoolExecutor(max_workers=workers) as pool:
+            for group in range(files[CLEAN].num_row_groups):
+                rows = read_group(files[CLEAN], group)
+                clean = decode_rows(rows, pool)
+                yield Chunk(
+                    utterances=tuple(utterance_of(row) for row in rows),
+                    clean=clean,
+                    cells=self._cells(files, group, clean, pool),
+                )
 
     def _cells(
-        self, files: dict[str, pq.ParquetFile], group: int, clean: Batch
+        self, files: dict[str, pq.ParquetFile], group: int, clean: Batch, pool: Executor
     ) -> Iterator[tuple[Cell, Batch, list[Params], list[Achieved]]]:
         for cell in self.cells:
             if not cell.is_clean:
                 rows = read_group(files[cell.cell_id], group)
                 params = [json.loads(row["params"]) for row in rows]
                 achieved = [json.loads(row["achieved"]) for row in rows]
-                yield cell, join(rows, decode_rows(rows), clean), params, achieved
+                yield cell, join(rows, decode_rows(rows, pool), clean), params, achieved
 
     def open_shard(self, cell_id: str, shard: int) -> pq.ParquetFile:
         """Open one shard.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from merbench.errors import MerbenchError
@@ -12,6 +13,7 @@ from merbench.types import CLEAN, MODALITIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Executor
 
     from merbench.suites.source import Source
     from merbench.suites.store import Suite
@@ -39,8 +41,8 @@ def roots_of(source: Source, progress: Callable[[int], None] | None = None) -> d
     return {cell_id: cell_root(rows) for cell_id, rows in leaves.items()}
 
 
-def verify_suite(suite: Suite, progress: Callable[[int], None] | None = None) -> None:
-    """Decode and re-hash everything in a suite.
+def verify_suite(suite: Suite, *, workers: int = 2, progress: Callable[[int], None] | None = None) -> None:
+    """Decode and re-hash everything in a suite, with `workers` threads that decode.
 
     Raises:
         MerbenchError: naming the first cell, sample and modality (or file) that is not what the
@@ -50,8 +52,9 @@ def verify_suite(suite: Suite, progress: Callable[[int], None] | None = None) ->
     if hash_json(suite.manifest["recipe"]) != suite.recipe_id:
         raise MerbenchError(f"{manifest}: the recipe does not hash to recipe_id", fix=_MEND)
     leaves: dict[str, list[tuple[str, str]]] = {cell.cell_id: [] for cell in suite.cells}
-    for shard in range(suite.shards):
-        _verify_shard(suite, shard, leaves, progress)
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        for shard in range(suite.shards):
+            _verify_shard(suite, shard, leaves, pool, progress)
     roots = {cell_id: cell_root(rows) for cell_id, rows in leaves.items()}
     for cell_id, root in roots.items():
         if root != suite.manifest["roots"].get(cell_id):
@@ -72,16 +75,17 @@ def _verify_shard(
     suite: Suite,
     shard: int,
     leaves: dict[str, list[tuple[str, str]]],
+    pool: Executor,
     progress: Callable[[int], None] | None,
 ) -> None:
     files = {cell.cell_id: suite.open_shard(cell.cell_id, shard) for cell in suite.cells}
     for group in range(files[CLEAN].num_row_groups):
         clean_rows = read_group(files[CLEAN], group)
-        clean = decode_rows(clean_rows)
+        clean = decode_rows(clean_rows, pool)
         clean_hashes = hash_clean(clean)
         for cell_id, file in files.items():
             rows = clean_rows if cell_id == CLEAN else read_group(file, group)
-            batch = clean if cell_id == CLEAN else join(rows, decode_rows(rows), clean)
+            batch = clean if cell_id == CLEAN else join(rows, decode_rows(rows, pool), clean)
             hashes = clean_hashes if cell_id == CLEAN else hash_changed(batch, clean, clean_hashes)
             for row, media in zip(rows, hashes, strict=True):
                 wrong = [m for m in MODALITIES if media[m] != row["sha256"][m]]

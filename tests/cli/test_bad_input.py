@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.media.clips import counting_frames, write_clip
+
 RATE = 16_000
 VOICE = (6000 * np.sin(np.arange(RATE) / 11) * np.hanning(RATE)).astype(np.int16)
 
@@ -74,9 +76,7 @@ def test_a_clip_with_no_video_stream(refused, tmp_path):
 
 
 def test_a_truncated_mp4(refused, tmp_path):
-    from tests.media.clips import write_clip
-
-    path = write_clip(tmp_path / "a.mp4")
+    path = write_clip(tmp_path / "a.mp4", counting_frames(20))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     refused("video", path, "a.mp4", corruption="vision/occlusion_mask")
 
@@ -142,7 +142,7 @@ def test_a_silent_noise_file(noisy, urban):
 def test_an_unknown_label(merbench, tmp_path):
     table = tmp_path / "t.csv"
     table.write_text("id,text,label\na,hello there,sad\nb,good day,gloomy\n")
-    merbench("corrupt", "--dataset", "table:labels=sad+happy", "--root", table).refused("gloomy")
+    merbench("corrupt", "--dataset", "table:label_names=sad+happy", "--root", table).refused("gloomy")
 
 
 def test_duplicate_ids(merbench, tmp_path):

@@ -106,7 +106,7 @@ def test_preview_of_something_silent_is_refused(merbench, tmp_path):
         (["eval", "--model", "majority", "--batch-size", "lots"], ["--batch-size"]),
         (["eval", "--model", "majority", "--labels", "maybe"], ["strict"]),
         (["eval", "--model", "nowhere.py:Model"], ["nowhere.py"]),
-        (["eval", "--model", "nowhere.onnx"], ["nowhere.onnx"]),
+        (["eval", "--model", "nowhere.onnx"], ["nowhere.toml"]),
         (["eval", "--model", "majority", "--suite", "nowhere"], ["no suite at nowhere"]),
         (["show", "run", "nowhere"], ["no result in nowhere"]),
         (["dataset", "check", "ravdess"], ["--root", "Actor_"]),
