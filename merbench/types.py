@@ -238,6 +238,9 @@ class Cell:
     seed: int = 0
     replicate: int = 0
 
+    def __hash__(self) -> int:
+        return hash(self.cell_id)
+
     @classmethod
     def clean(cls) -> Cell:
         """Return the cell in which nothing is corrupted."""

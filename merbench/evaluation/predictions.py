@@ -8,6 +8,13 @@ PARSED = "ok"
 OUT_OF_SET = "out_of_set"
 UNPARSED = "unparsed"
 
+GROUP_FACTS = ("intensity", "gender")
+"""The facts about an utterance by which scores are broken down; a prediction row holds these and no others.
+
+A table may carry anything in its further columns (timestamps, raw text): none of it belongs in a
+file that is published.
+"""
+
 SCHEMA = pa.schema(
     [
         ("cell_id", pa.string()),
@@ -25,6 +32,6 @@ SCHEMA = pa.schema(
         ("speaker", pa.string()),
         ("dialogue", pa.string()),
         ("session", pa.string()),
-        ("extra", pa.string()),  # further facts about the utterance (gender, intensity ...) as JSON
+        ("extra", pa.string()),  # the utterance's `GROUP_FACTS` as JSON
     ]
 )

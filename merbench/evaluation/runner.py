@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from merbench.errors import MerbenchError
-from merbench.evaluation.predictions import OUT_OF_SET, PARSED, SCHEMA, UNPARSED
+from merbench.evaluation.predictions import GROUP_FACTS, OUT_OF_SET, PARSED, SCHEMA, UNPARSED
 from merbench.evaluation.scorer import Batcher, Passes, Scorer
 from merbench.files import atomic, contents, locked, sweep, write_json
 from merbench.hashing import hash_json
@@ -221,7 +221,9 @@ def _rows(
         "speaker": [u.speaker for u in who],
         "dialogue": [u.dialogue for u in who],
         "session": [u.extra.get("session") for u in who],
-        "extra": [json.dumps(dict(u.extra), sort_keys=True, ensure_ascii=False) for u in who],
+        "extra": [
+            json.dumps({fact: u.extra[fact] for fact in sorted(GROUP_FACTS) if fact in u.extra}) for u in who
+        ],
     }
     return pa.table(columns, schema=SCHEMA)
 

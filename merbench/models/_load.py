@@ -70,27 +70,34 @@ def _from_file(path: Path, name: str, options: str) -> Adapter:
             for key, value in vars(module).items()
             if inspect.isclass(value) and issubclass(value, Adapter) and value.__module__ == module.__name__
         ]
-        what = f"has no class '{name}'" if cls is None else f"has a '{name}', but it is no merbench.models.Adapter"
-        fix = f"its adapters are: {', '.join(there)}" if there else "derive a class from merbench.models.Adapter"
+        what = (
+            f"has no class '{name}'"
+            if cls is None
+            else f"has a '{name}', but it is no merbench.models.Adapter"
+        )
+        fix = (
+            f"its adapters are: {', '.join(there)}"
+            if there
+            else "derive a class from merbench.models.Adapter"
+        )
         raise MerbenchError(f"{path} {what}", fix=fix)
-    cls.name = f"{path.name}:{name}"
-    _cover_source(cls, path)
-    return _start(cls, cls.name, split_spec(f":{options}")[1])
+    covered = _covering_source(cls, path)
+    return _start(covered, covered.name, split_spec(f":{options}")[1])
 
 
-def _cover_source(cls: type[Adapter], path: Path) -> None:
-    """Make the file's source part of the class's own fingerprint.
+def _covering_source(cls: type[Adapter], path: Path) -> type[Adapter]:
+    """Return the class named after its file, whose fingerprint also covers the file's source.
 
-    A class without one stays without: its source says nothing about the weights it may read, and a
-    cache must never serve one model's answers as another's.
+    A class without a fingerprint stays without: its source says nothing about the weights it may read,
+    and a cache must never serve one model's answers as another's.
     """
-    own = cls.fingerprint
 
     def fingerprint(self: Adapter) -> str | None:
-        inner = own(self)
-        return None if inner is None else combine([hash_file(path), inner])
+        own = cls.fingerprint(self)
+        return None if own is None else combine([hash_file(path), own])
 
-    cls.fingerprint = fingerprint  # type: ignore[method-assign]
+    members = {"name": f"{path.name}:{cls.__name__}", "fingerprint": fingerprint, "__doc__": cls.__doc__}
+    return type(cls.__name__, (cls,), members)
 
 
 def _start(cls: type[Adapter], name: str, values: dict[str, str]) -> Adapter:
@@ -98,14 +105,17 @@ def _start(cls: type[Adapter], name: str, values: dict[str, str]) -> Adapter:
     if missing:
         raise MerbenchError(f"'{name}' does not implement {missing}", fix="see merbench.models.Adapter")
     if values and not dataclasses.is_dataclass(cls):
-        raise MerbenchError(f"'{name}' takes no options", fix="make it a dataclass with merbench.options.option fields")
+        raise MerbenchError(
+            f"'{name}' takes no options", fix="make it a dataclass with merbench.options.option fields"
+        )
     try:
         return build(cls, name, values) if values else cls()
     except MerbenchError:
         raise
     except Exception as error:
         raise MerbenchError(
-            f"'{name}' cannot be started: {type(error).__name__}: {error}", fix="mend its __init__ or its options"
+            f"'{name}' cannot be started: {type(error).__name__}: {error}",
+            fix="mend its __init__ or its options",
         ) from error
 
 

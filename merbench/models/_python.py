@@ -21,7 +21,9 @@ def import_file(path: Path) -> ModuleType:
         MerbenchError: there is no such file, or it fails while being imported.
     """
     if not path.is_file():
-        raise MerbenchError(f"there is no file {path}", fix="check the path; it is relative to the current folder")
+        raise MerbenchError(
+            f"there is no file {path}", fix="check the path; it is relative to the current folder"
+        )
     resolved = path.resolve()
     name = f"_merbench_file_{hash_text(str(resolved))[:12]}"
     spec = spec_from_file_location(name, resolved)
@@ -36,6 +38,7 @@ def import_file(path: Path) -> ModuleType:
     except Exception as error:
         del sys.modules[name]
         raise MerbenchError(
-            f"{path} cannot be imported: {type(error).__name__}: {error}", fix="mend the file, or install what it imports"
+            f"{path} cannot be imported: {type(error).__name__}: {error}",
+            fix="mend the file, or install what it imports",
         ) from error
     return module

@@ -37,15 +37,17 @@ def check_output(output: Any, n: int, labels: Sequence[str]) -> npt.NDArray[np.f
     expected = (n, len(labels))
     if logits.shape != expected:
         raise MerbenchError(
-            f"the model answered {n} rows with logits of shape {list(logits.shape)}, not {list(expected)} (rows, "
-            f"labels: {', '.join(labels)})",
+            f"the model answered {n} rows with logits of shape {list(logits.shape)}, not {list(expected)} "
+            f"(rows, labels: {', '.join(labels)})",
             fix=_FIX,
         )
     finite = np.isfinite(logits)
     if not finite.all():
         row, column = np.argwhere(~finite)[0]
+        value = "NaN" if np.isnan(logits[row, column]) else logits[row, column]
         raise MerbenchError(
-            f"the model answered {logits[row, column]} for '{labels[column]}' in row {row} of a batch", fix=_FIX
+            f"the model answered {value} for '{labels[column]}' in row {row} of a batch",
+            fix=_FIX,
         )
     return logits
 
@@ -56,6 +58,7 @@ def _check_texts(output: Sequence[Any], n: int) -> list[str]:
     for row, answer in enumerate(output):
         if not isinstance(answer, str):
             raise MerbenchError(
-                f"the model answered a {type(answer).__name__} instead of a text in row {row} of a batch", fix=_FIX
+                f"the model answered a {type(answer).__name__} instead of a text in row {row} of a batch",
+                fix=_FIX,
             )
     return list(output)

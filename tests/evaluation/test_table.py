@@ -1,0 +1,84 @@
+"""The table shows clean beside every drop, says what limits it, and fits a terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from merbench.errors import MerbenchError
+from merbench.evaluation.summary import summarise
+from merbench.evaluation.table import to_markdown, to_text
+from merbench.types import Cell
+from tests.evaluation.grids import CLASSES, cell, rows, table
+
+TRUTH = ("happy", "happy", "sad", "sad")
+WORSE = ("happy", "sad", "sad", "happy")
+MARK = {"kind": "contaminated", "why": "trained on 4 of the 4 samples [all]"}
+
+
+@pytest.fixture
+def result() -> dict:
+    cells = [
+        Cell.clean(),
+        *(cell("audio/urban_noise", s, options={"noise_class": "drilling", "folds": [1, 3]}) for s in (1, 5)),
+        *(
+            cell("audio/urban_noise", s, options={"noise_class": "jackhammer", "folds": [1, 3]})
+            for s in (1, 5)
+        ),
+        cell("vision/occlusion_mask", 3),
+        cell("text/typo", 2),
+    ]
+    answers = {c: TRUTH if c.is_clean else WORSE for c in cells}
+    metrics = summarise(table(rows(TRUTH, answers)), cells, CLASSES, text_informative=False)
+    data = {"dataset": "ravdess", "split": "test"}
+    return {"model": {"name": "ser_cnn"}, "data": data, "marks": [MARK], "metrics": metrics}
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_it_fits_the_width_in_plain_text(result, width):
+    text = to_text(result, width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "\x1b" not in text
+
+
+def test_every_drop_has_its_clean_score_beside_it(result):
+    lines = [line.split() for line in to_text(result).splitlines()]
+    noisy = [line for line in lines if "50%" in line]
+    assert len(noisy) == 4 + 2 + 1 + 3  # severities, means, the single severity; two families, overall
+    for line in noisy:
+        at = line.index("50%")
+        assert line[at - 3 : at] == ["1.000", "0.500", "0.500"]
+
+
+def test_the_title_names_the_model_the_data_and_what_limits_the_figures(result):
+    text = " ".join(to_text(result, width=200).split())
+    assert "ser_cnn on ravdess (test), 4 samples; CONTAMINATED: trained on 4 of the 4 samples [all]" in text
+
+
+def test_variants_are_told_apart_by_the_options_in_which_they_differ(result):
+    text = to_text(result, width=120)
+    assert "audio/urban_noise noise_class=drilling" in text
+    assert "folds" not in text
+
+
+def test_cells_that_are_not_applicable_are_named_and_have_no_figures(result):
+    line = next(line for line in to_text(result, width=120).splitlines() if "text/typo" in line)
+    assert line.strip() == "text/typo: not applicable, the text is scripted"
+
+
+def test_markdown_has_the_same_rows(result):
+    text, markdown = to_text(result, width=120), to_markdown(result)
+    rows_of_markdown = [line for line in markdown.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in rows_of_markdown}) == 1
+    for line in rows_of_markdown[2:]:
+        cells = [c.strip() for c in line.strip("|").split("|")]
+        assert " ".join(c for c in cells if c) in " ".join(text.split())
+
+
+@pytest.mark.parametrize(("metric", "name"), [("accuracy", "acc clean"), ("macro_f1", "F1 clean")])
+def test_another_metric_can_be_the_primary_one(result, metric, name):
+    assert f"| {name} |" in to_markdown(result, metric=metric)
+
+
+def test_an_unknown_metric_is_refused(result):
+    with pytest.raises(MerbenchError, match="no metric 'bleu'"):
+        to_text(result, metric="bleu")
