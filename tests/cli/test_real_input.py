@@ -47,7 +47,8 @@ def test_ravdess_under_urban_noise_is_contaminated_and_needs_leave(merbench, rea
     shutil.copy(real_data / "models" / "onnx" / "ser_cnn_ravdess_savee.onnx", tmp_path)
     command = [
         "eval", "--model", tmp_path / "ser_cnn.toml",
-        "--dataset", "ravdess", "--root", real_data / "audio" / "ravdess", "--sample-rate", "native", "--labels", "subset", "--severity", "1,5", "--out", tmp_path / "run",
+        "--dataset", "ravdess", "--root", real_data / "audio" / "ravdess",
+        "--sample-rate", "native", "--labels", "subset", "--severity", "1,5", "--out", tmp_path / "run",
         "--corruption", "audio/urban_noise:noise_class=drilling", "--snr-reference", "whole",
         "--noise-root", real_data / "noise" / "UrbanSound8K", "--noise-folds", "1,3,5,7",
     ]  # fmt: skip
@@ -105,7 +106,8 @@ def test_typos_in_real_texts(merbench, real_data, tmp_path, root, options, n):
     given = f"train={train},header=text+label+id,label_names=labels.txt,corpus=goemotions"
     outcome = merbench(
         "eval", "--model", f"{EXAMPLES / 'text_tfidf' / 'tfidf.py'}:TfIdf:{given}",
-        "--dataset", f"table:{options}", "--root", real_data / root, "--corruption", "text/typo", "--severity", "1,5", "--labels", "subset", "--out", tmp_path / "run",
+        "--dataset", f"table:{options}", "--root", real_data / root,
+        "--corruption", "text/typo", "--severity", "1,5", "--labels", "subset", "--out", tmp_path / "run",
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
     metrics = result(tmp_path / "run")["metrics"]
