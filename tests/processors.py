@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 # numpy's names since 2.4: X86_V3 is AVX2 and FMA, X86_V4 is AVX512; the older names are kept for 2.x.
-_AVX512 = "X86_V4 AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR".split()
-_AVX2 = "X86_V3 AVX2 FMA3".split()
+_AVX512 = ["X86_V4", "AVX512F", "AVX512CD", "AVX512_SKX", "AVX512_CLX", "AVX512_CNL", "AVX512_ICL", "AVX512_SPR"]
+_AVX2 = ["X86_V3", "AVX2", "FMA3"]
 
 OLDER = {"without AVX512": _AVX512, "without AVX512 and AVX2": [*_AVX512, *_AVX2]}
 
@@ -27,4 +27,5 @@ def environment(name: str) -> dict[str, str] | None:
         "NPY_DISABLE_CPU_FEATURES": " ".join(disabled),
         "NUMBA_CPU_NAME": "generic",
         "NUMBA_CPU_FEATURES": "",
+        "OPENBLAS_CORETYPE": "Nehalem",  # matrix products too: SSE only
     }

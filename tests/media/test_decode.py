@@ -25,6 +25,7 @@ from merbench.media.encode import encode_png
 from merbench.media.resample import resampled_length
 from merbench.types import MediaSpec
 from tests.media.clips import counting_frames, tone, truncate, write_clip
+from tests.processors import environment
 
 NATIVE = MediaSpec(sample_rate=None, frame_size=None)
 
@@ -395,7 +396,7 @@ for name in sys.argv[3:]:
 def hashes_with(processor: str, libraries: Path, files: list[Path]) -> str:
     done = subprocess.run(
         [sys.executable, "-c", PROBE, processor, libraries, *files],
-        env={**os.environ, "NPY_DISABLE_CPU_FEATURES": "AVX2 AVX512F" if processor == "plain" else ""},
+        env=(environment("without AVX512 and AVX2") if processor == "plain" else None) or dict(os.environ),
         capture_output=True,
         text=True,
         check=True,

@@ -1,0 +1,1 @@
+"""Corruptions: `text/lost_vowels.py` is `text/lost_vowels`."""

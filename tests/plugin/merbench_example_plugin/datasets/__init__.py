@@ -1,0 +1,1 @@
+"""Datasets: `weather_diary.py` is `weather-diary`."""

@@ -1,0 +1,1 @@
+"""Models: `mood_words.py` is `mood-words`."""
