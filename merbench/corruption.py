@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from merbench.hashing import canonical_json
@@ -118,12 +119,16 @@ class Corruption(ABC):
         """
         return derive_key(
             f"{self.name}@{self.version}",
-            canonical_json(canonical(self, draw_only=True)),
+            self._draw_options,
             f"{dataset}:{sample_id}",
             str(seed),
             str(replicate),
             slot,
         )
+
+    @cached_property
+    def _draw_options(self) -> str:
+        return canonical_json(canonical(self, draw_only=True))
 
     def draw_all(
         self, samples: Sequence[Sample], pool: Pool, dataset: str, *, seed: int = 0, replicate: int = 0

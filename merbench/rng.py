@@ -33,12 +33,9 @@ def derive_key(*fields: str) -> str:
 
     The length prefix makes the encoding injective: ``("ab", "c")`` and ``("a", "bc")`` differ.
     """
-    digest = hashlib.blake2b(digest_size=_KEY_BYTES)
-    for field in fields:
-        data = field.encode()
-        digest.update(len(data).to_bytes(8, "little"))
-        digest.update(data)
-    return digest.hexdigest()
+    encoded = [field.encode() for field in fields]
+    data = b"".join([len(part).to_bytes(8, "little") + part for part in encoded])
+    return hashlib.blake2b(data, digest_size=_KEY_BYTES).hexdigest()
 
 
 class Stream:
@@ -52,7 +49,7 @@ class Stream:
 
     def __init__(self, key: str) -> None:
         self.key = key
-        self._bits = np.random.Philox(key=int(key, 16))
+        self._bits: np.random.Philox | None = None  # made when first read: half the cost of a draw
 
     @classmethod
     def of(cls, *fields: str) -> Stream:
@@ -65,7 +62,12 @@ class Stream:
 
     def words(self, n: int) -> npt.NDArray[np.uint64]:
         """Return `n` raw 64-bit words."""
-        return np.asarray(self._bits.random_raw(n), dtype=np.uint64)
+        return np.asarray(self._source().random_raw(n), dtype=np.uint64)
+
+    def _source(self) -> np.random.Philox:
+        if self._bits is None:
+            self._bits = np.random.Philox(key=int(self.key, 16))
+        return self._bits
 
     def uniform(self, n: int) -> npt.NDArray[np.float64]:
         """Return `n` multiples of 2^-53 in [0, 1)."""
@@ -96,7 +98,7 @@ class Stream:
 
     def one_uniform(self) -> float:
         """Return a single uniform in [0, 1)."""
-        return float(self.uniform(1)[0])
+        return int(self._source().random_raw() >> 11) * 2.0**-53
 
     def one_integer(self, low: int, high: int) -> int:
         """Return a single integer in [low, high)."""

@@ -59,6 +59,9 @@ class WeatherDiary(Dataset):
         return hash_json([[u.id, u.label, u.source] for u in utterances])
 
     def check(self) -> CheckReport:
-        """Count the labels; there is no file that could be broken."""
-        counts = Counter(u.label for u in self.utterances())
-        return CheckReport(findings=(), counts={"label": dict(counts)})
+        """Count; there is no file that could be broken."""
+        rows = self.utterances()
+        counts = {
+            name: dict(Counter(getattr(u, name) for u in rows)) for name in ("label", "split", "speaker")
+        }
+        return CheckReport(findings=(), counts=counts)

@@ -1,0 +1,1 @@
+"""The committed recipes by which shipped models were made."""

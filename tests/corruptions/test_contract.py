@@ -1,0 +1,334 @@
+"""What every corruption owes. Whatever is registered is tested here by itself."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from merbench.corruption import Exactness, Validity, corruptions
+from merbench.errors import MerbenchError
+from merbench.hashing import hash_array
+from merbench.options import build, canonical, describe, has_option
+from merbench.types import MODALITIES, SEVERITIES, Batch
+from tests.corruptions.samples import awkward, ordinary, pool
+
+MANY = 2_000
+
+
+@pytest.fixture(params=corruptions.names())
+def corruption(request, urban_root):
+    cls = corruptions[request.param]
+    return build(cls, cls.name, {"noise_root": urban_root} if has_option(cls, "noise_root") else {})
+
+
+@cache
+def thirty_two():
+    return ordinary(32)
+
+
+@cache
+def thousands():
+    return ordinary(MANY, seconds=0.2, frames=1, size=16)
+
+
+def draws(corruption, samples, **key):
+    return corruption.draw_all(samples, pool(samples), "tests", **key)
+
+
+def applied(corruption, samples, severity, params=None):
+    params = draws(corruption, samples) if params is None else params
+    return corruption.apply(Batch.of(samples), params, pool(samples), **corruption.strength(severity))
+
+
+def content(batch, i):
+    """Row `i` as hashes and plain values."""
+    arrays = (batch.audio[i], batch.frames[i], batch.timestamps[i])
+    return (*(a if a is None else hash_array(a) for a in arrays), batch.sample_rates[i], batch.text[i])
+
+
+def contents(batch):
+    return [content(batch, i) for i in range(len(batch))]
+
+
+def modality(batch, name):
+    """The objects that hold one modality."""
+    return {
+        "audio": (batch.audio, batch.sample_rates),
+        "vision": (batch.frames, batch.timestamps),
+        "text": (batch.text,),
+    }[name]
+
+
+class TestCard:
+    def test_it_is_complete(self, corruption):
+        assert corruption.version >= 1
+        assert set(corruption.changes) <= set(MODALITIES)
+        assert corruption.changes
+        assert corruption.exactness in get_args(Exactness)
+        assert len(corruption.label_validity) == len(SEVERITIES)
+        assert set(corruption.label_validity) <= set(get_args(Validity))
+        assert len(corruption.validity_source) > 20
+        assert len(corruption.source) > 20
+        assert inspect.getdoc(type(corruption))
+
+    def test_every_column_of_the_table_has_five_strengths(self, corruption):
+        assert all(len(column) == len(SEVERITIES) for column in corruption.severity.values())
+
+    def test_strength_goes_one_way(self, corruption):
+        column = corruption.severity[corruption.measure.strength]
+        steps = np.diff(column) * (1 if corruption.measure.worse == "higher" else -1)
+        assert (steps > 0).all(), column
+
+    def test_every_option_is_described(self, corruption):
+        for name, kind, _, help in describe(type(corruption)):
+            assert kind and len(help) > 10, name
+
+    def test_its_options_are_plain_json(self, corruption):
+        json.dumps(canonical(corruption), allow_nan=False)
+
+    def test_its_name_is_where_its_file_is(self, corruption):
+        assert type(corruption).__module__.endswith(corruption.name.replace("/", "."))
+
+
+class TestDraw:
+    def test_it_cannot_see_the_severity(self, corruption):
+        assert list(inspect.signature(corruption.draw).parameters) == ["rng", "sample", "pool"]
+
+    def test_it_is_small_plain_json_that_survives_being_written(self, corruption):
+        samples = thirty_two()[:4]
+        params = draws(corruption, samples)
+        read = [json.loads(json.dumps(p, allow_nan=False)) for p in params]
+        assert read == params
+        assert all(len(json.dumps(p)) < 1_000 for p in params)
+        for severity in SEVERITIES:
+            first, _ = applied(corruption, samples, severity, params)
+            second, _ = applied(corruption, samples, severity, read)
+            assert contents(first) == contents(second)
+
+    def test_neither_order_nor_a_limit_changes_it(self, corruption):
+        samples = thirty_two()
+        by_id = dict(zip([s.id for s in samples], draws(corruption, samples), strict=True))
+        few = samples[20:3:-3]
+        assert corruption.draw_all(few, pool(samples), "tests") == [by_id[s.id] for s in few]
+
+    @pytest.mark.parametrize("other", [{"seed": 1}, {"replicate": 1}])
+    def test_another_seed_or_replicate_changes_every_sample(self, corruption, other):
+        samples = thirty_two()
+        pairs = zip(draws(corruption, samples), draws(corruption, samples, **other), strict=True)
+        assert all(a != b for a, b in pairs)
+
+    def test_the_same_id_in_another_dataset_is_another_sample(self, corruption):
+        samples = thirty_two()
+        others = corruption.draw_all(samples, pool(samples), "another")
+        assert all(a != b for a, b in zip(draws(corruption, samples), others, strict=True))
+
+    def test_it_is_the_same_twice(self, corruption):
+        assert draws(corruption, thirty_two()) == draws(corruption, thirty_two())
+
+
+class TestStrength:
+    def test_what_is_achieved_meets_the_table(self, corruption):
+        measure = corruption.measure
+        per_sample = measure.kind == "per-sample"
+        samples = thirty_two() if per_sample else thousands()
+        params = draws(corruption, samples)
+        for severity in SEVERITIES:
+            wanted = corruption.strength(severity)[measure.strength]
+            _, achieved = applied(corruption, samples, severity, params)
+            figures = np.array([a[measure.achieved] for a in achieved if a["applied"]])
+            assert len(figures) == len(samples)
+            if per_sample:
+                assert np.abs(figures - wanted).max() <= measure.tolerance
+            else:
+                assert abs(figures.mean() / wanted - 1) <= measure.tolerance
+
+    def test_no_sample_is_spoilt_less_by_a_higher_severity(self, corruption):
+        samples = thirty_two()
+        params = draws(corruption, samples)
+        figures = [
+            [a[corruption.measure.achieved] for a in applied(corruption, samples, s, params)[1]]
+            for s in SEVERITIES
+        ]
+        steps = np.diff(np.array(figures), axis=0) * (1 if corruption.measure.worse == "higher" else -1)
+        assert (steps >= 0).all()
+        assert (steps.mean(axis=1) > 0).all()
+
+    def test_it_survives_a_limit(self, corruption):
+        samples = thirty_two()
+        _, everything = applied(corruption, samples, 3)
+        few = [3, 8, 30]
+        params = corruption.draw_all([samples[i] for i in few], pool(samples), "tests")
+        _, achieved = applied(corruption, [samples[i] for i in few], 3, params)
+        assert achieved == [everything[i] for i in few]
+
+    def test_severity_five_changes_something(self, corruption):
+        samples = thirty_two()
+        batch, _ = applied(corruption, samples, 5)
+        assert contents(batch) != contents(Batch.of(samples))
+
+
+class TestApply:
+    @pytest.mark.parametrize("severity", SEVERITIES)
+    def test_a_report_per_row_in_plain_json(self, corruption, severity):
+        batch, achieved = applied(corruption, thirty_two(), severity)
+        assert len(batch) == len(achieved) == 32
+        for row in achieved:
+            json.dumps(row, allow_nan=False)
+            assert row["applied"] is True
+            assert row[corruption.measure.achieved] is not None
+
+    def test_a_row_alone_is_the_row_it_is_in_a_batch(self, corruption):
+        if corruption.exactness == "model":
+            pytest.skip("a model's batches are only equal to within its tolerance")
+        samples = thirty_two()
+        params = draws(corruption, samples)
+        for severity in SEVERITIES:
+            together, reports = applied(corruption, samples, severity, params)
+            for i in range(len(samples)):
+                alone, report = applied(corruption, [samples[i]], severity, [params[i]])
+                assert content(alone, 0) == content(together, i)
+                assert report == [reports[i]]
+
+    def test_rows_may_stand_in_any_order(self, corruption):
+        samples = thirty_two()
+        forwards, _ = applied(corruption, samples, 4)
+        backwards, _ = applied(corruption, samples[::-1], 4)
+        assert contents(forwards) == contents(backwards)[::-1]
+
+    def test_threads_do_not_disturb_each_other(self, corruption):
+        samples = thirty_two()
+        expected = contents(applied(corruption, samples, 3)[0])
+        with ThreadPoolExecutor(4) as threads:
+            found = threads.map(lambda _: contents(applied(corruption, samples, 3)[0]), range(8))
+            assert all(one == expected for one in found)
+
+    def test_duration_shape_type_and_times_are_kept(self, corruption):
+        clean = Batch.of(thirty_two())
+        for severity in SEVERITIES:
+            batch, _ = applied(corruption, thirty_two(), severity)
+            assert batch.audio.values.dtype == np.int16
+            assert batch.frames.values.dtype == np.uint8
+            for i in range(len(batch)):
+                if corruption.keeps_shape and batch.audio[i] is not None:
+                    assert batch.audio[i].shape == clean.audio[i].shape
+                    assert batch.sample_rates[i] == clean.sample_rates[i]
+                if corruption.keeps_shape and batch.frames[i] is not None:
+                    assert batch.frames[i].shape == clean.frames[i].shape
+                    assert batch.timestamps[i] is clean.timestamps[i]
+
+    def test_other_modalities_are_handed_through_untouched(self, corruption):
+        samples = thirty_two()
+        clean = Batch.of(samples)
+        batch, _ = corruption.apply(
+            clean, draws(corruption, samples), pool(samples), **corruption.strength(4)
+        )
+        for name in set(MODALITIES) - set(corruption.changes):
+            assert all(a is b for a, b in zip(modality(batch, name), modality(clean, name), strict=True))
+
+    def test_the_input_is_never_written_to(self, corruption):
+        samples = thirty_two()
+        clean = Batch.of(samples)
+        before = contents(clean)
+        clean.audio.values.setflags(write=False)
+        clean.frames.values.setflags(write=False)
+        params = draws(corruption, samples)
+        kept = json.dumps(params)
+        for severity in SEVERITIES:
+            corruption.apply(clean, params, pool(samples), **corruption.strength(severity))
+        assert contents(clean) == before
+        assert json.dumps(params) == kept
+
+    def test_global_generators_are_left_alone(self, corruption):
+        random.seed(5)
+        np.random.seed(5)  # noqa: NPY002 (the global state is what is looked at)
+        before = random.getstate(), str(np.random.get_state())  # noqa: NPY002
+        first, _ = applied(corruption, thirty_two(), 4)
+        assert (random.getstate(), str(np.random.get_state())) == before  # noqa: NPY002
+        random.seed(6)
+        np.random.seed(6)  # noqa: NPY002
+        second, _ = applied(corruption, thirty_two(), 4)
+        assert contents(first) == contents(second)
+
+
+@pytest.mark.parametrize("name", awkward())
+class TestAwkwardInput:
+    """Whatever comes is corrupted, passed on unchanged with the reason, or refused in one clear line."""
+
+    def spoil(self, corruption, name, severity):
+        samples = [thirty_two()[0], awkward()[name], thirty_two()[1]]
+        try:
+            return samples, *applied(corruption, samples, severity)
+        except MerbenchError as error:
+            assert "\n" not in str(error)
+            assert len(str(error)) > 40
+            pytest.skip(f"refused: {error}")
+
+    @pytest.mark.parametrize("severity", [1, 5])
+    def test_it_is_handled_or_refused(self, corruption, name, severity):
+        samples, batch, achieved = self.spoil(corruption, name, severity)
+        clean = Batch.of(samples)
+        json.dumps(achieved, allow_nan=False)
+        for i, report in enumerate(achieved):
+            if not report["applied"]:
+                assert content(batch, i) == content(clean, i)
+                assert report[corruption.measure.achieved] is None
+                assert len(report["reason"]) > 5
+
+    def test_its_neighbours_do_not_notice(self, corruption, name):
+        samples, batch, _ = self.spoil(corruption, name, 3)
+        alone, _ = applied(corruption, [samples[0], samples[2]], 3)
+        assert [content(batch, 0), content(batch, 2)] == contents(alone)
+
+    def test_no_modality_appears_from_nowhere(self, corruption, name):
+        samples, batch, _ = self.spoil(corruption, name, 5)
+        clean = Batch.of(samples)
+        for m in MODALITIES:
+            assert not (batch.present(m) & ~clean.present(m)).any()
+
+    def test_order_holds_wherever_it_applies(self, corruption, name):
+        sample = awkward()[name]
+        figures = []
+        for severity in SEVERITIES:
+            _, _, (_, report, _) = self.spoil(corruption, name, severity)
+            figures.append(report[corruption.measure.achieved] if report["applied"] else None)
+        there = [f for f in figures if f is not None]
+        sign = 1 if corruption.measure.worse == "higher" else -1
+        assert all(sign * (b - a) >= 0 for a, b in pairwise(there)), (sample.id, figures)
+
+
+def test_a_row_that_was_hidden_earlier_stays_absent(corruption):
+    """Corruptions compose: the buffer may still hold media of rows that are no longer there."""
+    samples = thirty_two()[:3]
+    clean = Batch.of(samples)
+    gone = np.array([False, True, False])
+    hidden = clean.replace(
+        audio=clean.audio.hide(gone),
+        frames=clean.frames.hide(gone),
+        text=(samples[0].text, None, samples[2].text),
+    )
+    batch, achieved = corruption.apply(
+        hidden, draws(corruption, samples), pool(samples), **corruption.strength(5)
+    )
+    assert not any(batch.present(m)[1] for m in MODALITIES)
+    assert not achieved[1]["applied"]
+
+
+def test_every_corruption_is_reached_by_a_spelling_with_dashes(corruption):
+    assert corruptions[corruption.name.replace("_", "-")] is type(corruption)
+
+
+def test_a_resource_is_no_part_of_the_identity(corruption):
+    if not has_option(type(corruption), "noise_root"):
+        pytest.skip("it has none")
+    elsewhere = replace(corruption, noise_root=corruption.noise_root.parent / "elsewhere")
+    assert elsewhere.cell(3) == corruption.cell(3)
+    assert elsewhere.key("d", "i", seed=0, replicate=0) == corruption.key("d", "i", seed=0, replicate=0)

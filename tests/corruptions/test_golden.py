@@ -1,0 +1,81 @@
+"""Any machine gives the same bytes, and bytes change only together with a version."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from merbench.corruption import corruptions
+from tests.corruptions import golden
+
+# Together these stand in for a processor of 2012: numpy and numba may use nothing after SSE.
+AVX = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR X86_V4 AVX2 FMA3 X86_V3"
+
+
+@pytest.fixture(scope="module")
+def found():
+    return golden.compute()
+
+
+def committed():
+    return json.loads(golden.GOLDEN.read_text(encoding="utf-8"))
+
+
+def dispatched(names: str) -> str:
+    """Keep the features that this numpy dispatches to and this processor has; others would only warn."""
+    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+
+    return " ".join(n for n in names.split() if n in __cpu_dispatch__ and __cpu_features__.get(n))
+
+
+def test_the_committed_bytes_are_reproduced(found):
+    assert found == committed()
+
+
+def test_every_exact_corruption_has_five_hashes(found):
+    built_in = [n for n in corruptions.names() if corruptions.entry(n).provider == "builtin"]
+    exact = {f"{n}@{corruptions[n].version}" for n in built_in if corruptions[n].exactness == "exact"}
+    assert found.keys() == exact
+    assert all(len(set(hashes.values())) == 5 for hashes in found.values())
+
+
+def test_an_old_processor_gives_the_same_bytes(tmp_path):
+    environment = {
+        **os.environ,
+        "NPY_DISABLE_CPU_FEATURES": dispatched(AVX),
+        "NUMBA_CPU_NAME": "generic",
+        "NUMBA_CPU_FEATURES": "",
+        "NUMBA_CACHE_DIR": os.fspath(tmp_path),
+        "OPENBLAS_CORETYPE": "Nehalem",
+    }
+    out = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "tests.corruptions.golden"],
+        env=environment,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert json.loads(out) == committed()
+
+
+def test_moved_bytes_are_not_committed_under_an_old_version(found, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(golden, "compute", lambda: found)
+    path = tmp_path / "golden.json"
+    golden.main(["--write"], path)
+    name = next(iter(found))
+    other = {**found, name: dict.fromkeys("12345", "0" * 64)}
+    path.write_text(json.dumps(other), encoding="utf-8")
+    with pytest.raises(SystemExit, match=f"the bytes of {name} moved: raise the version"):
+        golden.main(["--write"], path)
+    assert json.loads(path.read_text(encoding="utf-8")) == other
+    del other[name]  # as after raising the version
+    path.write_text(json.dumps(other), encoding="utf-8")
+    golden.main(["--write"], path)
+    assert json.loads(path.read_text(encoding="utf-8")) == found
+    capsys.readouterr()
