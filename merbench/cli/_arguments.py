@@ -2,57 +2,32 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from merbench.datasets import Dataset
     from merbench.suites.plan import Plan
 
-DATA = "Data"
-NOISE = "Corruption"
 
-DatasetName = Annotated[
-    str,
-    typer.Option(
-        "--dataset",
-        help="A dataset, e.g. synthetic, ravdess, table:text=Utterance,label=Emotion.",
-        rich_help_panel=DATA,
-    ),
-]
-Root = Annotated[
-    Path | None,
-    typer.Option(help="Where the dataset lies; default: its folder in $MERBENCH_DATA.", rich_help_panel=DATA),
-]
-Split = Annotated[
-    str | None, typer.Option(help="Default: test if there is one, else everything.", rich_help_panel=DATA)
-]
-Limit = Annotated[
-    int | None, typer.Option(min=1, help="Only this many samples, chosen by a hash.", rich_help_panel=DATA)
-]
-SampleRate = Annotated[str, typer.Option(help="Hz, or 'native'.", rich_help_panel=DATA)]
-Frames = Annotated[int, typer.Option(min=1, help="Frames per clip.", rich_help_panel=DATA)]
-FrameSize = Annotated[str, typer.Option(help="Pixels, or 'native'.", rich_help_panel=DATA)]
-Corruptions = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--corruption",
-        help="name or name:key=value,...; may be repeated. Default: core.",
-        rich_help_panel=NOISE,
-    ),
-]
-Severity = Annotated[str, typer.Option(help="3, 1-5 or 1,3,5.", rich_help_panel=NOISE)]
-NoiseRoot = Annotated[Path | None, typer.Option(help="Where UrbanSound8K lies.", rich_help_panel=NOISE)]
-NoiseFolds = Annotated[
-    str | None, typer.Option(help="Noise folds, e.g. 1,3. Default 10, the test fold.", rich_help_panel=NOISE)
-]
-SnrReference = Annotated[
-    str | None, typer.Option(help="speech (active frames) or whole (whole clip).", rich_help_panel=NOISE)
-]
-Seed = Annotated[int, typer.Option(help="Seed of every draw.", rich_help_panel=NOISE)]
-Replicates = Annotated[int, typer.Option(min=1, help="Independent draws per cell.", rich_help_panel=NOISE)]
+def _data(help: str, **rest: Any) -> Any:
+    return typer.Option(help=help, rich_help_panel="Data", **rest)
+
+
+def _noise(help: str, **rest: Any) -> Any:
+    return typer.Option(help=help, rich_help_panel="Corruption", **rest)
+
+
+Root = Annotated[Path | None, _data("Where the dataset lies; default: its folder in $MERBENCH_DATA.")]
+SampleRate = Annotated[str, _data("Hz, or 'native'.")]
+Frames = Annotated[int, _data("Frames per clip.", min=1)]
+FrameSize = Annotated[str, _data("Pixels, or 'native'.")]
 Workers = Annotated[int, typer.Option(min=1, help="Threads that decode and encode; no effect on bytes.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Out = Annotated[Path | None, typer.Option(help="The folder to write.")]
@@ -73,20 +48,27 @@ def open_dataset(
     return load_dataset(spec, root, media)
 
 
-def make_plan(
-    dataset: Dataset,
-    *,
-    corruption: list[str] | None,
-    severity: str,
-    split: str | None,
-    limit: int | None,
-    noise_root: Path | None,
-    noise_folds: str | None,
-    snr_reference: str | None,
-    seed: int,
-    replicates: int,
+def plan_from(
+    dataset: Annotated[
+        str, _data("synthetic, ravdess, table, table:text=Utterance,label=Emotion ...")
+    ] = "synthetic",
+    root: Root = None,
+    split: Annotated[str | None, _data("Default: test if there is one, else everything.")] = None,
+    limit: Annotated[int | None, _data("Only this many samples, chosen by a hash.", min=1)] = None,
+    sample_rate: SampleRate = "16000",
+    frames: Frames = 16,
+    frame_size: FrameSize = "224",
+    corruption: Annotated[
+        list[str] | None, _noise("name or name:key=value,... (may be repeated). Default: core.")
+    ] = None,
+    severity: Annotated[str, _noise("3, 1-5 or 1,3,5.")] = "1-5",
+    noise_root: Annotated[Path | None, _noise("Where UrbanSound8K lies.")] = None,
+    noise_folds: Annotated[str | None, _noise("Noise folds, e.g. 1,3. Default 10, the test fold.")] = None,
+    snr_reference: Annotated[str | None, _noise("speech (active frames) or whole (whole clip).")] = None,
+    seed: Annotated[int, _noise("Seed of every draw.")] = 0,
+    replicates: Annotated[int, _noise("Independent draws per cell.", min=1)] = 1,
 ) -> Plan:
-    """Make the plan that the corruption options describe."""
+    """Make the plan that the data and corruption options describe."""
     from merbench.datasets import default_root
     from merbench.suites import plan
     from merbench.suites.presets import expand
@@ -97,7 +79,7 @@ def make_plan(
         "snr_reference": snr_reference,
     }
     return plan.make_plan(
-        dataset,
+        open_dataset(dataset, root, sample_rate, frames, frame_size),
         [plan.parse_corruption(spec, shared) for spec in expand(corruption or ["core"])],
         plan.parse_severities(severity),
         split=split,
@@ -105,6 +87,22 @@ def make_plan(
         seed=seed,
         replicates=replicates,
     )
+
+
+def takes_plan(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `plan_from`, and as its first argument what makes the plan."""
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    shared = list(inspect.signature(plan_from, eval_str=True, locals={"Plan": object}).parameters.values())
+
+    @functools.wraps(command)
+    def with_plan(**values: Any) -> None:
+        chosen = {parameter.name: values.pop(parameter.name) for parameter in shared}
+        command(functools.partial(plan_from, **chosen), **values)
+
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own, *shared]]
+    with_plan.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_plan.__annotations__ = {p.name: p.annotation for p in parameters}
+    return with_plan
 
 
 def _number(text: str, option: str) -> int | None:

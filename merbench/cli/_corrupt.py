@@ -3,67 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from merbench.cli._arguments import (
-    AsJson,
-    Corruptions,
-    DatasetName,
-    Frames,
-    FrameSize,
-    Limit,
-    NoiseFolds,
-    NoiseRoot,
-    Out,
-    Replicates,
-    Root,
-    SampleRate,
-    Seed,
-    Severity,
-    SnrReference,
-    Split,
-    Workers,
-)
+from merbench.cli._arguments import AsJson, Out, Workers, takes_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from merbench.suites.plan import Plan
 
 
+@takes_plan
 def corrupt(
-    dataset: DatasetName = "synthetic",
-    root: Root = None,
-    corruption: Corruptions = None,
-    severity: Severity = "1-5",
-    out: Out = None,
-    split: Split = None,
-    limit: Limit = None,
-    sample_rate: SampleRate = "16000",
-    frames: Frames = 16,
-    frame_size: FrameSize = "224",
-    noise_root: NoiseRoot = None,
-    noise_folds: NoiseFolds = None,
-    snr_reference: SnrReference = None,
-    seed: Seed = 0,
-    replicates: Replicates = 1,
-    workers: Workers = 2,
-    json: AsJson = False,
+    make_plan: Callable[[], Plan], out: Out = None, workers: Workers = 2, json: AsJson = False
 ) -> None:
     """Write a graded test suite: every sample clean, and corrupted in every cell.
 
     Killed or out of disk? Run the same command again and it goes on; the bytes come out the same.
     """
-    from merbench.cli._arguments import make_plan, open_dataset
     from merbench.cli._console import emit, progress, say, size
     from merbench.suites.build import build_suite, check_room, estimate_bytes
 
-    plan = make_plan(
-        open_dataset(dataset, root, sample_rate, frames, frame_size),
-        corruption=corruption,
-        severity=severity,
-        split=split,
-        limit=limit,
-        noise_root=noise_root,
-        noise_folds=noise_folds,
-        snr_reference=snr_reference,
-        seed=seed,
-        replicates=replicates,
-    )
+    plan = make_plan()
     folder = out or Path("suites") / f"{plan.dataset.name}-{plan.recipe_id[:8]}"
     if not (folder / "recipe.json").exists():
         needed = estimate_bytes(plan)

@@ -7,31 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from merbench.cli._arguments import (
-    AsJson,
-    Corruptions,
-    DatasetName,
-    Frames,
-    FrameSize,
-    Limit,
-    NoiseFolds,
-    NoiseRoot,
-    Out,
-    Replicates,
-    Root,
-    SampleRate,
-    Seed,
-    Severity,
-    SnrReference,
-    Split,
-    Workers,
-)
+from merbench.cli._arguments import AsJson, Out, Workers, takes_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from merbench.suites.plan import Plan
     from merbench.suites.source import Source
 
 
+@takes_plan
 def evaluate(
+    make_plan: Callable[[], Plan],
     model: Annotated[
         str, typer.Option(help="A registered model, path/to/file.py:Class, or path/to/model.onnx (or .toml).")
     ],
@@ -39,21 +26,7 @@ def evaluate(
         Path | None,
         typer.Option(help="A suite written by 'merbench corrupt'; without it, cells are streamed."),
     ] = None,
-    dataset: DatasetName = "synthetic",
-    root: Root = None,
-    corruption: Corruptions = None,
-    severity: Severity = "1-5",
     out: Out = None,
-    split: Split = None,
-    limit: Limit = None,
-    sample_rate: SampleRate = "16000",
-    frames: Frames = 16,
-    frame_size: FrameSize = "224",
-    noise_root: NoiseRoot = None,
-    noise_folds: NoiseFolds = None,
-    snr_reference: SnrReference = None,
-    seed: Seed = 0,
-    replicates: Replicates = 1,
     labels: Annotated[
         str, typer.Option(help="strict, subset (score shared classes) or closed (missing ones: recall 0).")
     ] = "strict",
@@ -78,7 +51,6 @@ def evaluate(
 
     Writes predictions.parquet and result.json; an interrupted run goes on where it stopped.
     """
-    from merbench.cli._arguments import make_plan, open_dataset
     from merbench.cli._console import emit, progress, say
     from merbench.cli._console import out as console
     from merbench.errors import MerbenchError
@@ -92,18 +64,7 @@ def evaluate(
 
         source = Suite.open(suite)
     else:
-        source = make_plan(
-            open_dataset(dataset, root, sample_rate, frames, frame_size),
-            corruption=corruption,
-            severity=severity,
-            split=split,
-            limit=limit,
-            noise_root=noise_root,
-            noise_folds=noise_folds,
-            snr_reference=snr_reference,
-            seed=seed,
-            replicates=replicates,
-        )
+        source = make_plan()
     if batch_size != "auto" and not (batch_size.isdigit() and int(batch_size) > 0):
         raise MerbenchError(
             f"--batch-size cannot be '{batch_size}'", fix="write 'auto' or a positive whole number"

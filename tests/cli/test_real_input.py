@@ -41,6 +41,7 @@ def every(real_data):
     return [*words, "--noise-root", real_data / "noise" / "UrbanSound8K", "--noise-folds", "1,3,5,7"]
 
 
+@pytest.mark.slow
 def test_ravdess_under_urban_noise_is_contaminated_and_needs_leave(merbench, real_data, tmp_path):
     for name in ("ser_cnn.toml", "mfcc.py"):
         shutil.copy(EXAMPLES / "ser_cnn" / name, tmp_path)
@@ -93,6 +94,7 @@ def test_crema_d_faces_under_occlusion(merbench, real_data, crema, tmp_path):
     assert [cell["n"] for cell in result(tmp_path / "run")["metrics"]["cells"]] == [4, 4, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("root", "options", "n"),
     [
