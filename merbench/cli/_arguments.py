@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from merbench.datasets import Dataset
     from merbench.suites.plan import Plan
 
@@ -31,6 +30,7 @@ FrameSize = Annotated[str, _data("Pixels, or 'native'.")]
 Workers = Annotated[int, typer.Option(min=1, help="Threads that decode and encode; no effect on bytes.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Out = Annotated[Path | None, typer.Option(help="The folder to write.")]
+MakePlan = Callable[[], "Plan"]
 
 
 def open_dataset(

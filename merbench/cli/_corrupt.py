@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from merbench.cli._arguments import AsJson, Out, Workers, takes_plan
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from merbench.suites.plan import Plan
+from merbench.cli._arguments import AsJson, MakePlan, Out, Workers, takes_plan
 
 
 @takes_plan
-def corrupt(
-    make_plan: Callable[[], Plan], out: Out = None, workers: Workers = 2, json: AsJson = False
-) -> None:
+def corrupt(make_plan: MakePlan, out: Out = None, workers: Workers = 2, json: AsJson = False) -> None:
     """Write a graded test suite: every sample clean, and corrupted in every cell.
 
     Killed or out of disk? Run the same command again and it goes on; the bytes come out the same.

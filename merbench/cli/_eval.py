@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from merbench.cli._arguments import AsJson, Out, Workers, takes_plan
+from merbench.cli._arguments import AsJson, MakePlan, Out, Workers, takes_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from merbench.suites.plan import Plan
     from merbench.suites.source import Source
 
 
 @takes_plan
 def evaluate(
-    make_plan: Callable[[], Plan],
+    make_plan: MakePlan,
     model: Annotated[
         str, typer.Option(help="A registered model, path/to/file.py:Class, or path/to/model.onnx (or .toml).")
     ],
