@@ -1,4 +1,9 @@
-"""What compiled kernels share: how they are compiled, and random words inside them. Imports numba."""
+"""What compiled kernels share: how they are compiled, and random words inside them. Imports numba.
+
+numba keeps compiled kernels beside their source file and compiles again when that file changes, but does
+not notice a change of what a kernel calls from *another* file. After editing this one, delete the
+``__pycache__`` folders.
+"""
 
 from __future__ import annotations
 

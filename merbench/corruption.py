@@ -66,6 +66,9 @@ class Corruption(ABC):
     validity_source: ClassVar[str]
     source: ClassVar[str]
     """Where the kind of noise and the constants of the table come from."""
+    uses_pool: ClassVar[bool] = False
+    """Whether it takes partners from the pool (babble, mismatch): then the whole split's content is part of
+    the recipe, and not only that of the samples chosen."""
     keeps_shape: ClassVar[bool] = True
     """Whether duration, frame count and size stay as they were (texts may change length)."""
 

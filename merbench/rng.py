@@ -82,9 +82,7 @@ class Stream:
         Raises:
             ValueError: the range is empty or wider than 2^31.
         """
-        width = high - low
-        if not 0 < width <= 2**31:
-            raise ValueError(f"integers() needs 0 < high - low <= 2^31, got low={low} high={high}")
+        width = _width(low, high)
         top = self.words(n) >> np.uint64(32)
         return ((top * np.uint64(width)) >> np.uint64(32)).astype(np.int64) + low
 
@@ -97,12 +95,12 @@ class Stream:
         return np.take(_gaussian_table(), picks)
 
     def one_uniform(self) -> float:
-        """Return a single uniform in [0, 1)."""
+        """Return a single uniform in [0, 1): what `uniform` would give next."""
         return int(self._source().random_raw() >> 11) * 2.0**-53
 
     def one_integer(self, low: int, high: int) -> int:
-        """Return a single integer in [low, high)."""
-        return int(self.integers(1, low, high)[0])
+        """Return a single integer in [low, high): what `integers` would give next."""
+        return low + (int(self._source().random_raw() >> 32) * _width(low, high) >> 32)
 
     def choice(self, items: Sequence[_T]) -> _T:
         """Return one of `items`, all equally likely."""
@@ -111,6 +109,12 @@ class Stream:
     def permutation(self, n: int) -> npt.NDArray[np.int64]:
         """Return 0..n-1 in random order: the order of `n` random words, ties broken by index."""
         return np.argsort(self.words(n), kind="stable").astype(np.int64)
+
+
+def _width(low: int, high: int) -> int:
+    if not 0 < high - low <= 2**31:
+        raise ValueError(f"random integers need 0 < high - low <= 2^31, got low={low} high={high}")
+    return high - low
 
 
 @cache

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from merbench.errors import MerbenchError
-from merbench.hashing import hash_array, merkle_root
+from merbench.hashing import combine, hash_array, merkle_root
 from merbench.media.decode import read_audio
 from merbench.media.resample import resample, to_pcm16
 from merbench.types import MediaSpec
@@ -51,6 +51,7 @@ class NoiseBank(ABC):
 
     def __init__(self) -> None:
         self._cache = _ByteBoundedCache(CACHE_BYTES)
+        self._hashes: dict[str, str] = {}
 
     @property
     @abstractmethod
@@ -58,8 +59,8 @@ class NoiseBank(ABC):
         """Every clip, sorted by id."""
 
     @abstractmethod
-    def load(self, clip_id: str, sample_rate: int | None) -> PCM16:
-        """Return a clip as mono PCM16 [T] at `sample_rate` Hz, or (``None``) at its own rate.
+    def load(self, clip_id: str, sample_rate: int | None) -> tuple[PCM16, int]:
+        """Return a clip as mono PCM16 [T], and its rate: `sample_rate` Hz, or (``None``) its own.
 
         Raises:
             MerbenchError: its file is broken or silent.
@@ -69,7 +70,7 @@ class NoiseBank(ABC):
         """Return a clip as read-only PCM16 [T] at `sample_rate` Hz, from memory if it is there."""
 
         def make() -> PCM16:
-            audio = self.load(clip_id, sample_rate)
+            audio, _ = self.load(clip_id, sample_rate)
             audio.setflags(write=False)
             return audio
 
@@ -86,7 +87,7 @@ class NoiseBank(ABC):
             if fold not in present:
                 raise MerbenchError(
                     f"{self.name} has no files in fold {fold}",
-                    fix=f"folds present: {', '.join(map(str, present))} (--noise-folds)",
+                    fix=f"folds present: {', '.join(map(str, present)) or 'none'} (--noise-folds)",
                 )
         in_folds = [clip for clip in self.clips if clip.fold in folds]
         chosen = tuple(clip for clip in in_folds if noise_class in (None, clip.noise_class))
@@ -99,8 +100,12 @@ class NoiseBank(ABC):
         return chosen
 
     def content_hash(self, clips: tuple[Clip, ...]) -> str:
-        """Return one hash over the decoded content of these clips."""
-        return merkle_root({clip.id: hash_array(self.load(clip.id, None)) for clip in clips})
+        """Return one hash over the decoded content of these clips; each is read once per process."""
+        for clip in clips:
+            if clip.id not in self._hashes:
+                audio, rate = self.load(clip.id, None)
+                self._hashes[clip.id] = combine([hash_array(audio), str(rate)])
+        return merkle_root({clip.id: self._hashes[clip.id] for clip in clips})
 
 
 class EnvironmentBank(NoiseBank):
@@ -125,13 +130,14 @@ class EnvironmentBank(NoiseBank):
             )
         )
 
-    def load(self, clip_id: str, sample_rate: int | None) -> PCM16:
+    def load(self, clip_id: str, sample_rate: int | None) -> tuple[PCM16, int]:
         """Make the take."""
         from corruptions.audio._environment import SAMPLE_RATE, synthesize
 
         sound, fold, take = clip_id.rsplit("-", 2)
-        audio = synthesize(sound, int(fold), int(take))
-        return to_pcm16(resample(audio, SAMPLE_RATE, sample_rate or SAMPLE_RATE))[0]
+        rate = sample_rate or SAMPLE_RATE
+        audio, _ = to_pcm16(resample(synthesize(sound, int(fold), int(take)), SAMPLE_RATE, rate))
+        return audio, rate
 
 
 class UrbanSound8KBank(NoiseBank):
@@ -169,16 +175,16 @@ class UrbanSound8KBank(NoiseBank):
             )
         return chosen
 
-    def load(self, clip_id: str, sample_rate: int | None) -> PCM16:
+    def load(self, clip_id: str, sample_rate: int | None) -> tuple[PCM16, int]:
         """Read the file, channels averaged."""
         path = self._path(self._by_id[clip_id])
-        audio = read_audio(path, MediaSpec(sample_rate=sample_rate)).audio
-        if not audio.any():
+        read = read_audio(path, MediaSpec(sample_rate=sample_rate))
+        if not read.audio.any():
             raise MerbenchError(
                 f"the noise file {path} is silent",
                 fix="get it again, or remove its row from a copy of the table",
             )
-        return audio
+        return read.audio, read.sample_rate
 
     def _path(self, clip: Clip) -> Path:
         return self.root / "audio" / f"fold{clip.fold}" / clip.id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from pathlib import Path  # noqa: TC003 (the types of options are read at run time)
 
 from corruptions.audio._background import BackgroundNoise
@@ -25,11 +25,16 @@ class UrbanNoise(BackgroundNoise):
         "the folder that holds metadata/UrbanSound8K.csv and audio/fold1 ... fold10", env="urbansound8k"
     )
 
-    @cached_property
+    @property
     def bank(self) -> UrbanSound8KBank:
-        """UrbanSound8K on this machine."""
-        return UrbanSound8KBank(located(self, "noise_root"))
+        """UrbanSound8K on this machine, shared by all instances over the same folder."""
+        return _bank(located(self, "noise_root"))
 
     def content_hash(self) -> str:
         """Return the hash of the noise that these options may take."""
         return self.bank.content_hash(self.clips)
+
+
+@cache
+def _bank(root: Path | None) -> UrbanSound8KBank:
+    return UrbanSound8KBank(root)

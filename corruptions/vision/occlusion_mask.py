@@ -86,18 +86,15 @@ class OcclusionMask(Corruption):
         count, height, width, _ = clip.shape
         pixels = int(area * height * width + params["rounding"])
         mask = hide(np.array(params["rectangles"]), height, width, pixels)
-        masks = mask[np.newaxis]
-        if self.motion == "drift":
-            y, x = params["drift"]
-            masks = np.stack(
-                [
-                    np.roll(
-                        mask, (y * height * f // (1024 * count), x * width * f // (1024 * count) * 3), (0, 1)
-                    )
-                    for f in range(count)
-                ]
-            )
-        cover(
-            clip.reshape(count, -1), masks.reshape(len(masks), -1), _COLOUR[self.fill], out.reshape(count, -1)
-        )
+        masks = _drifting(mask, params["drift"], count) if self.motion == "drift" else mask[np.newaxis]
+        flat = (count, height * width * 3)
+        cover(clip.reshape(flat), masks.reshape(-1, flat[1]), _COLOUR[self.fill], out.reshape(flat))
         return pixels
+
+
+def _drifting(mask: npt.NDArray[np.bool_], drift: Sequence[int], count: int) -> npt.NDArray[np.bool_]:
+    """Return a mask per frame: the same shape, by the last frame moved by nearly `drift` / 1024 of a side."""
+    height, width = mask.shape[0], mask.shape[1] // 3
+    down = [drift[0] * height * f // (1024 * count) for f in range(count)]
+    right = [drift[1] * width * f // (1024 * count) for f in range(count)]
+    return np.stack([np.roll(mask, (y, 3 * x), axis=(0, 1)) for y, x in zip(down, right, strict=True)])

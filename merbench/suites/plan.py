@@ -57,6 +57,27 @@ class Variant:
             "content": self.corruption.content_hash(),
         }
 
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], shared: Mapping[str, Any]) -> Variant:
+        """Read a variant back from a recipe; `shared` says where outside data lies, as in `make_corruption`.
+
+        Raises:
+            MerbenchError: the installed corruption is of another version or has other options.
+        """
+        name, version = value["corruption"], value["version"]
+        installed = corruptions[name].version
+        if installed != version:
+            raise MerbenchError(
+                f"the recipe was made with version {version} of '{name}', and version {installed} is installed",
+                fix="install the merbench or the plug-in that has that version, or make a new suite",
+            )
+        return cls(
+            make_corruption(name, value["options"], shared),
+            tuple(value["severities"]),
+            value["seed"],
+            value["replicate"],
+        )
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -86,10 +107,13 @@ class Plan:
                 "ids": combine(u.id for u in self.utterances),
                 "source": self.dataset.source_hash(self.utterances),
             },
-            # Draws may choose partners anywhere in the split (babble, mismatch), so it counts as a source.
-            "pool": combine(u.id for u in self.pool.utterances),
+            "pool": self.dataset.source_hash(self.pool.utterances) if self._uses_pool else None,
             "variants": [variant.to_json() for variant in self.variants],
         }
+
+    @property
+    def _uses_pool(self) -> bool:
+        return any(variant.corruption.uses_pool for variant in self.variants)
 
     @cached_property
     def recipe_id(self) -> str:
@@ -192,7 +216,11 @@ def parse_corruption(spec: str, shared: Mapping[str, Any]) -> Corruption:
     `shared` are options given once for all (the noise root, the noise folds); each goes to every
     corruption that has it, and what the spec itself says wins.
     """
-    name, values = split_spec(spec)
+    return make_corruption(*split_spec(spec), shared)
+
+
+def make_corruption(name: str, values: Mapping[str, Any], shared: Mapping[str, Any]) -> Corruption:
+    """Make a corruption from its option values and the `shared` ones that it has."""
     cls = corruptions[name]
     common = {key: value for key, value in shared.items() if value is not None and has_option(cls, key)}
     return build(cls, cls.name, {**common, **values})
@@ -213,17 +241,30 @@ def make_plan(
     Raises:
         MerbenchError: the split is empty, or two corruptions would fill the same cell.
     """
-    utterances, pool = dataset.select(split, limit)
-    if not utterances:
-        raise MerbenchError(
-            f"dataset '{dataset.name}' has no utterances in split '{split}'", fix="choose another --split"
-        )
     variants = tuple(
         Variant(corruption, tuple(severities), seed, replicate)
         for corruption in corruption_list
         for replicate in range(replicates)
     )
-    plan = Plan(dataset, utterances[0].split if split is None else split, utterances, pool, variants)
+    return plan_variants(dataset, variants, split=split, limit=limit)
+
+
+def plan_variants(
+    dataset: Dataset, variants: tuple[Variant, ...], *, split: str | None = None, limit: int | None = None
+) -> Plan:
+    """Plan a suite of the clean cell and these variants' cells.
+
+    Raises:
+        MerbenchError: the split is empty, or two variants would fill the same cell.
+    """
+    utterances, pool = dataset.select(split, limit)
+    if not utterances:
+        raise MerbenchError(
+            f"dataset '{dataset.name}' has no utterances in split '{split}'", fix="choose another --split"
+        )
+    # Where no split was named, the recipe names the one that was taken, or none if it was everything.
+    splits = {u.split for u in pool.utterances}
+    plan = Plan(dataset, splits.pop() if len(splits) == 1 else None, utterances, pool, variants)
     twice = [cell_id for cell_id, n in Counter(c.cell_id for c in plan.cells).items() if n > 1]
     if twice:
         raise MerbenchError(

@@ -18,7 +18,7 @@ from merbench.corruption import Exactness, Validity, corruptions
 from merbench.errors import MerbenchError
 from merbench.hashing import hash_array
 from merbench.options import build, canonical, describe, has_option
-from merbench.types import MODALITIES, SEVERITIES, Batch
+from merbench.types import MODALITIES, SEVERITIES, Batch, Pool
 from tests.corruptions.samples import awkward, ordinary, pool
 
 MANY = 2_000
@@ -119,6 +119,14 @@ class TestDraw:
         by_id = dict(zip([s.id for s in samples], draws(corruption, samples), strict=True))
         few = samples[20:3:-3]
         assert corruption.draw_all(few, pool(samples), "tests") == [by_id[s.id] for s in few]
+
+    def test_it_takes_partners_from_the_pool_only_if_it_says_so(self, corruption):
+        samples = thirty_two()[:4]
+        empty = Pool((), pytest.fail)
+        if not corruption.uses_pool:
+            params = corruption.draw_all(samples, empty, "tests")
+            assert params == draws(corruption, samples)
+            corruption.apply(Batch.of(samples), params, empty, **corruption.strength(3))
 
     @pytest.mark.parametrize("other", [{"seed": 1}, {"replicate": 1}])
     def test_another_seed_or_replicate_changes_every_sample(self, corruption, other):

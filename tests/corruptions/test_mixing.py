@@ -69,6 +69,13 @@ class TestRatio:
         added = (out.astype(np.float64) - speech // 4)[heard]
         assert decibels(power(speech[heard] // 4) / power(added)) == pytest.approx(snr_db, abs=0.02)
 
+    @pytest.mark.parametrize(("level_db", "seconds"), [(-39, 2), (-41, 1)])
+    def test_a_frame_counts_within_40_db_of_the_loudest(self, level_db, seconds):
+        loud = np.where(np.arange(RATE) % 2, 20_000, -20_000).astype(np.int16)
+        faint = np.rint(loud * 10 ** (level_db / 20)).astype(np.int16)
+        both = np.concatenate([loud, faint])
+        assert _active_energies(both, both, RATE // 50, False)[0] == seconds * RATE
+
     def test_pauses_make_the_whole_clip_ratio_the_lower_noise(self, speech, noise):
         _, heard = mixed(speech, noise, 10.0)
         _, whole = mixed(speech, noise, 10.0, whole=True)

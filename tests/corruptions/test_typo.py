@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import regex
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from corruptions.text import _typos
@@ -93,6 +93,7 @@ class TestKeyboard:
 
 class TestGraphemes:
     @settings(max_examples=300, deadline=None)
+    @example(["a\r\nb", "\r\n"])
     @given(
         st.lists(NFC | st.text("aé\r\n👨\u200d👩\u0301क्षि🇵🇱ᄀ각\u00ad", max_size=8), min_size=1, max_size=4)
     )
@@ -226,6 +227,12 @@ class TestRows:
         for out in typed(typo, [text] * 100, 0.25)[0]:
             for g in regex.findall(r"\X", out):
                 assert g == "x\u0304" or len(g) == 1, out
+
+    def test_what_an_omission_brings_together_is_composed(self, typo):
+        apart = "\u1100x\u1161 said the old man"  # without the x, Unicode writes one Korean syllable
+        found = typed(typo, [apart] * 400, 0.25)[0]
+        assert any("\uac00" in text for text in found)
+        assert all(unicodedata.is_normalized("NFC", text) for text in found)
 
     @settings(max_examples=300, deadline=None)
     @given(NFC, st.sampled_from(RATES))

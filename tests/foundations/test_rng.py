@@ -98,6 +98,13 @@ class TestDistributions:
     def test_an_empty_or_too_wide_range_is_an_error(self, low, high):
         with pytest.raises(ValueError, match="0 < high - low"):
             Stream.of("i").integers(1, low, high)
+        with pytest.raises(ValueError, match="0 < high - low"):
+            Stream.of("i").one_integer(low, high)
+
+    def test_a_single_number_is_the_next_of_many(self):
+        one, many = Stream.of("single"), Stream.of("single")
+        assert [one.one_uniform() for _ in range(5)] == many.uniform(5).tolist()
+        assert [one.one_integer(-3, 9) for _ in range(5)] == many.integers(5, -3, 9).tolist()
 
     def test_normals_are_gaussian(self):
         numbers = Stream.of("n").normal(400_001)
