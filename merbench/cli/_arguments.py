@@ -27,6 +27,7 @@ Root = Annotated[Path | None, _data("Where the dataset lies; default: its folder
 SampleRate = Annotated[str, _data("Hz, or 'native'.")]
 Frames = Annotated[int, _data("Frames per clip.", min=1)]
 FrameSize = Annotated[str, _data("Pixels, or 'native'.")]
+NoiseRoot = Annotated[Path | None, _noise("Where UrbanSound8K lies.")]
 Workers = Annotated[int, typer.Option(min=1, help="Threads that decode and encode; no effect on bytes.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Out = Annotated[Path | None, typer.Option(help="The folder to write.")]
@@ -62,7 +63,7 @@ def plan_from(
         list[str] | None, _noise("name or name:key=value,... (may be repeated). Default: core.")
     ] = None,
     severity: Annotated[str, _noise("3, 1-5 or 1,3,5.")] = "1-5",
-    noise_root: Annotated[Path | None, _noise("Where UrbanSound8K lies.")] = None,
+    noise_root: NoiseRoot = None,
     noise_folds: Annotated[str | None, _noise("Noise folds, e.g. 1,3. Default 10, the test fold.")] = None,
     snr_reference: Annotated[str | None, _noise("speech (active frames) or whole (whole clip).")] = None,
     seed: Annotated[int, _noise("Seed of every draw.")] = 0,

@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from merbench.cli._arguments import AsJson, MakePlan, Out, Workers, takes_plan
 
+if TYPE_CHECKING:
+    from merbench.suites.plan import Plan
+
 
 @takes_plan
-def corrupt(make_plan: MakePlan, out: Out = None, workers: Workers = 2, json: AsJson = False) -> None:
+def corrupt(
+    make_plan: MakePlan,
+    out: Out = None,
+    recipe_only: Annotated[
+        bool, typer.Option("--recipe-only", help="Write only recipe.json, which says what the suite is.")
+    ] = False,
+    workers: Workers = 2,
+    json: AsJson = False,
+) -> None:
     """Write a graded test suite: every sample clean, and corrupted in every cell.
 
     Killed or out of disk? Run the same command again and it goes on; the bytes come out the same.
     """
     from merbench.cli._console import emit, progress, say, size
-    from merbench.suites.build import build_suite, check_room, estimate_bytes
+    from merbench.suites.build import build_suite, write_recipe
 
     plan = make_plan()
-    folder = out or Path("suites") / f"{plan.dataset.name}-{plan.recipe_id[:8]}"
-    if not (folder / "recipe.json").exists():
-        needed = estimate_bytes(plan)
-        say(f"{plan.size} samples x {len(plan.cells)} cells, about {size(needed)} in {folder}")
-        check_room(needed, folder)
+    folder = out or default_folder(plan)
+    if recipe_only:
+        write_recipe(plan, folder)
+        if json:
+            emit({"folder": str(folder), "recipe_id": plan.recipe_id})
+        else:
+            say(f"wrote {folder / 'recipe.json'}\nrecipe_id    {plan.recipe_id}")
+            say(f"next: merbench suite rebuild {folder}")
+        return
+    require_room(plan, folder)
     with progress("corrupting", plan.size) as advance:
         suite = build_suite(plan, folder, workers=workers, progress=advance)
     if json:
@@ -31,3 +50,19 @@ def corrupt(make_plan: MakePlan, out: Out = None, workers: Workers = 2, json: As
         say(f"wrote {folder} ({size(written)}): {suite.size} samples, {len(suite.cells)} cells")
         say(f"recipe_id    {suite.recipe_id}\ncontent_root {suite.content_root}")
         say(f"next: merbench eval --suite {folder} --model late-fusion")
+
+
+def default_folder(plan: Plan) -> Path:
+    """Return where a suite goes when nobody says."""
+    return Path("suites") / f"{plan.dataset.name}-{plan.recipe_id[:8]}"
+
+
+def require_room(plan: Plan, folder: Path) -> None:
+    """Say how much a suite that is not yet begun will take, and refuse what cannot fit."""
+    from merbench.cli._console import say, size
+    from merbench.suites.build import check_room, estimate_bytes
+
+    if not (folder / "data").exists():
+        needed = estimate_bytes(plan)
+        say(f"{plan.size} samples x {len(plan.cells)} cells, about {size(needed)} in {folder}")
+        check_room(needed, folder)

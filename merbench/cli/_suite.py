@@ -1,4 +1,4 @@
-"""``merbench suite``: verify or show a built suite."""
+"""``merbench suite``: verify, show, rebuild or export a suite."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from merbench.cli._arguments import AsJson
+from merbench.cli._arguments import AsJson, NoiseRoot, Out, Root, Workers
 
 suite = typer.Typer(no_args_is_help=True)
 
@@ -63,3 +63,58 @@ def show(folder: Folder, json: AsJson = False) -> None:
         root = opened.manifest["roots"][cell.cell_id][:8]
         table.add_row(cell.cell_id, cell.corruption, str(cell.severity or ""), options, root, size(written))
     console.print(table)
+
+
+@suite.command("rebuild")
+def rebuild(
+    source: Annotated[Path, typer.Argument(help="A suite's folder, or a recipe.json.")],
+    root: Root = None,
+    noise_root: NoiseRoot = None,
+    out: Out = None,
+    workers: Workers = 2,
+    json: AsJson = False,
+) -> None:
+    """Make a suite again from its recipe alone; refuse if data, noise or corruptions are not the same.
+
+    Without --out a folder is filled in place. A complete suite is verified and left as it is.
+    """
+    from merbench.cli._console import emit, progress, say
+    from merbench.cli._corrupt import default_folder, require_room
+    from merbench.suites.rebuild import find_record, plan_from_record, rebuild_suite
+
+    record = find_record(source)
+    plan = plan_from_record(record, root=root, noise_root=noise_root)
+    folder = out or (source if source.is_dir() else default_folder(plan))
+    require_room(plan, folder)
+    with progress("rebuilding", plan.size) as advance:
+        rebuilt = rebuild_suite(plan, record, folder, workers=workers, progress=advance)
+    if json:
+        emit({"folder": str(folder), "recipe_id": rebuilt.recipe_id, "content_root": rebuilt.content_root})
+    else:
+        say(f"{folder}: {rebuilt.size} samples x {len(rebuilt.cells)} cells")
+        say(f"recipe_id    {rebuilt.recipe_id}\ncontent_root {rebuilt.content_root}")
+
+
+@suite.command("export")
+def export(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    cell: Annotated[
+        list[str] | None, typer.Option(help="Only this cell (may be repeated); 'suite show' lists them.")
+    ] = None,
+    workers: Workers = 2,
+    json: AsJson = False,
+) -> None:
+    """Write plain files: per cell WAV, MP4 and a samples.csv, which '--dataset table' reads."""
+    from merbench.cli._console import emit, progress, say
+    from merbench.suites.export import export_suite
+    from merbench.suites.store import Suite
+
+    opened = Suite.open(folder)
+    with progress("exporting", opened.size) as advance:
+        cells = export_suite(opened, out, cells=cell or (), workers=workers, progress=advance)
+    if json:
+        emit({"folder": str(out), "cells": list(cells), "samples": opened.size})
+    else:
+        say(f"wrote {out}: {opened.size} samples x {len(cells)} cells; licence {opened.facts.licence}")
+        say(f"next: merbench dataset check table --root {out / cells[-1]}")

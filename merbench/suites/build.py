@@ -22,7 +22,7 @@ from merbench.hashing import hash_file
 from merbench.suites.card import suite_card
 from merbench.suites.content import content_root, hash_changed, hash_clean
 from merbench.suites.plan import CHUNK_ROWS, SHARD_ROWS
-from merbench.suites.store import SCHEMA, Suite, encode_row, root_of_cell, shard_path
+from merbench.suites.store import SCHEMA, Suite, encode_row, read_record, root_of_cell, shard_path
 from merbench.types import MODALITIES, Cell
 
 if TYPE_CHECKING:
@@ -75,13 +75,46 @@ def build_suite(
                 progress(min(plan.size - shard * SHARD_ROWS, SHARD_ROWS))
         with atomic(folder / "README.md") as handle:
             handle.write(suite_card(plan).encode())
-        write_json(folder / "manifest.json", _manifest(plan, folder))
+        path, manifest = folder / "manifest.json", _manifest(plan, folder)
+        if path.exists():
+            require_same_content(read_record(path), manifest, path)
+        write_json(path, manifest)
     return Suite.open(folder)
+
+
+def write_recipe(plan: Plan, folder: Path) -> None:
+    """Write only what `folder` is going to be; building the same plan there later finishes it.
+
+    Raises:
+        MerbenchError: the folder holds something else, or another process writes there.
+        WriteError: the disk refuses.
+    """
+    with locked(folder):
+        _claim(plan, folder)
+
+
+def require_same_content(claimed: dict[str, Any], found: dict[str, Any], path: Path) -> None:
+    """Check that a manifest holds, cell by cell, the content that the one at `path` claims.
+
+    Raises:
+        MerbenchError: a cell differs; the message names what was installed then and is not now.
+    """
+    other = [cell_id for cell_id, root in claimed["roots"].items() if found["roots"].get(cell_id) != root]
+    if other:
+        then, now = claimed["tools"], found["tools"]
+        tools = [f"{tool} {then[tool]} (here {now[tool]})" for tool in now if then.get(tool) != now[tool]]
+        raise MerbenchError(
+            f"{len(other)} cells come out with another content than {path} claims, {other[0]} for one",
+            fix=f"that suite was made with {', '.join(tools)}: build it with those versions"
+            if tools
+            else "it was made with the same versions: 'merbench suite verify' tells whether it was changed",
+        )
 
 
 def _claim(plan: Plan, folder: Path) -> None:
     """Write what this folder is going to be, or check that it already says so."""
-    path = folder / "recipe.json"
+    recipe = folder / "recipe.json"
+    path = recipe if recipe.exists() else folder / "manifest.json"
     if path.exists():
         try:
             found = json.loads(path.read_text(encoding="utf-8"))["recipe_id"]
@@ -94,10 +127,10 @@ def _claim(plan: Plan, folder: Path) -> None:
                 f"{folder} holds another suite (recipe {found[:8]}, this one is {plan.recipe_id[:8]})",
                 fix="choose another --out, or delete that folder",
             )
-        return
-    if contents(folder):
+    elif contents(folder):
         raise MerbenchError(f"{folder} is not empty and is not a suite", fix="choose another --out")
-    write_json(path, {"recipe_id": plan.recipe_id, "recipe": plan.recipe})
+    if not recipe.exists():
+        write_json(recipe, {"recipe_id": plan.recipe_id, "recipe": plan.recipe})
 
 
 def _build_shard(

@@ -68,7 +68,7 @@ class Variant:
         installed = corruptions[name].version
         if installed != version:
             raise MerbenchError(
-                f"the recipe was made with version {version} of '{name}', and version {installed} is installed",
+                f"the recipe was made with version {version} of '{name}', and version {installed} is here",
                 fix="install the merbench or the plug-in that has that version, or make a new suite",
             )
         return cls(

@@ -33,7 +33,7 @@ from merbench.suites.source import Chunk, Facts
 from merbench.types import CLEAN, MODALITIES, Batch, Cell, Packed, Utterance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from concurrent.futures import Executor
     from pathlib import Path
 
@@ -180,6 +180,28 @@ def _join_packed(gone: np.ndarray, own: Packed, clean: Packed) -> Packed:
     return clean.hide(gone) if (gone & clean.present).any() else clean
 
 
+def read_record(path: Path) -> dict[str, Any]:
+    """Return what a manifest.json or a recipe.json holds.
+
+    Raises:
+        MerbenchError: it cannot be read, or is of another format.
+    """
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version = record["recipe"]["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MerbenchError(
+            f"{path} is damaged ({error})", fix="delete it and build the suite again"
+        ) from error
+    if version != FORMAT:
+        raise MerbenchError(
+            f"{path} is of format {version}, and this merbench reads format {FORMAT}",
+            fix="build the suite again with this merbench, or install the merbench that wrote it "
+            f"({record.get('tools', {}).get('merbench', 'unknown')})",
+        )
+    return record
+
+
 @dataclass(frozen=True)
 class Suite:
     """A built suite, complete, opened for reading."""
@@ -207,22 +229,26 @@ class Suite:
             state = "unfinished" if (folder / "recipe.json").exists() else "not a suite"
             raise MerbenchError(
                 f"{folder} is {state}: it has no manifest.json",
-                fix="run the same 'merbench corrupt' command again to finish it"
+                fix="run the same 'merbench corrupt' command again, or 'merbench suite rebuild', to finish it"
                 if state == "unfinished"
                 else "give the folder that 'merbench corrupt' wrote",
             )
-        try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-            version = manifest["recipe"]["format"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise MerbenchError(f"{path} is damaged ({error})", fix="build the suite again") from error
-        if version != FORMAT:
-            raise MerbenchError(
-                f"{folder} is a suite of format {version}, and this merbench reads format {FORMAT}",
-                fix="build it again with this merbench, or install the merbench that wrote it "
-                f"({manifest.get('tools', {}).get('merbench', 'unknown')})",
-            )
-        return cls(folder, manifest)
+        return cls(folder, read_record(path))
+
+    def only(self, wanted: Collection[str]) -> Suite:
+        """Return the suite with these cells alone, and the clean one, on which every other is built.
+
+        Raises:
+            MerbenchError: it has no such cell.
+        """
+        for cell_id in wanted:
+            if cell_id not in {cell.cell_id for cell in self.cells}:
+                raise MerbenchError(
+                    f"{self.folder} has no cell '{cell_id}'",
+                    fix=f"'merbench suite show {self.folder}' lists them",
+                )
+        cells = [cell.to_json() for cell in self.cells if cell.is_clean or cell.cell_id in wanted]
+        return Suite(self.folder, {**self.manifest, "cells": cells})
 
     @property
     def recipe_id(self) -> str:
