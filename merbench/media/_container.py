@@ -246,6 +246,11 @@ def _rgb(frame: Any) -> Picture:
     """Return RGB uint8 [H, W, 3], upright."""
     from av.video.reformatter import Interpolation
 
-    exact = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+    exact = (
+        Interpolation.BILINEAR
+        | Interpolation.FULL_CHR_H_INT
+        | Interpolation.ACCURATE_RND
+        | Interpolation.BITEXACT
+    )
     picture = frame.reformat(format="rgb24", interpolation=exact, threads=1).to_ndarray()
     return np.asarray(np.rot90(picture, round(frame.rotation / 90)), dtype=np.uint8)

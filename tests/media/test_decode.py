@@ -462,3 +462,11 @@ class TestRealRecordings:
         copy.write_bytes((real_data / name).read_bytes())
         with pytest.raises(MerbenchError):
             read_clip(truncate(copy, share), MediaSpec())
+
+
+@pytest.mark.parametrize("level", [0, 64, 128, 255])
+def test_grey_pictures_keep_their_level(tmp_path, level):
+    """FFmpeg's default colour conversion darkens by up to two levels: white reads 253."""
+    path = write_clip(tmp_path / "grey.mp4", np.full((6, 64, 64, 3), level, np.uint8))
+    frames = read_video(path, MediaSpec(frames=2, frame_size=None)).frames
+    assert np.abs(frames.astype(int) - level).max() <= 1
