@@ -190,6 +190,14 @@ class Batch:
             return self.frames.present
         return np.array([text is not None for text in self.text], dtype=bool)
 
+    def shares(self, other: Batch, modality: Modality) -> bool:
+        """Tell whether both hold one and the same buffer, so that nothing in it can differ."""
+        if modality == "audio":
+            return self.audio.values is other.audio.values
+        if modality == "vision":
+            return self.frames.values is other.frames.values
+        return self.text is other.text
+
     def replace(self, **media: Any) -> Batch:
         """Return this batch with some of its media exchanged."""
         return dataclasses.replace(self, **media)

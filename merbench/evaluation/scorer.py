@@ -91,9 +91,7 @@ class Scorer:
         changed = np.zeros(len(batch), dtype=bool)
         for modality in self._adapter.uses:
             gone = self._clean.present(modality) & ~batch.present(modality)
-            changed |= gone | (
-                applied & batch.present(modality) & (not _shared(batch, self._clean, modality))
-            )
+            changed |= gone | (applied & batch.present(modality) & (not batch.shares(self._clean, modality)))
         rows = np.flatnonzero(changed)
         self._passes.count("model", len(rows), len(batch) - len(rows))
         return (
@@ -104,7 +102,7 @@ class Scorer:
         encodings: dict[Modality, npt.NDArray[Any]] = {}
         for modality, clean in self._encodings.items():
             present = batch.present(modality)
-            touched = applied & present & (not _shared(batch, self._clean, modality))
+            touched = applied & present & (not batch.shares(self._clean, modality))
             rows = np.flatnonzero(touched)
             self._passes.count(modality, len(rows), int(present.sum()) - len(rows))
             if not present.any():
@@ -144,15 +142,6 @@ class Scorer:
         if isinstance(parts[0], np.ndarray):
             return np.concatenate(parts)
         return [answer for part in parts for answer in part]
-
-
-def _shared(batch: Batch, clean: Batch, modality: Modality) -> bool:
-    """Tell whether a modality's buffer is the clean one, so that nothing in it can have changed."""
-    if modality == "text":
-        return batch.text is clean.text
-    if modality == "audio":
-        return batch.audio.values is clean.audio.values
-    return batch.frames.values is clean.frames.values
 
 
 def _merged(clean: Answers, rows: npt.NDArray[np.int64], fresh: Answers) -> Answers:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -20,19 +22,22 @@ from merbench.errors import MerbenchError
 from merbench.files import atomic, contents, locked, sweep, write_json
 from merbench.hashing import hash_file
 from merbench.suites.card import suite_card
-from merbench.suites.content import content_root, hash_changed, hash_clean
+from merbench.suites.content import content_root, hash_sample
 from merbench.suites.plan import CHUNK_ROWS, SHARD_ROWS
-from merbench.suites.store import SCHEMA, Suite, encode_row, read_record, root_of_cell, shard_path
+from merbench.suites.store import PARQUET, SCHEMA, Suite, encode_row, read_record, root_of_cell, shard_path
 from merbench.types import MODALITIES, Cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
     from pathlib import Path
 
-    from merbench.suites.content import MediaHashes
     from merbench.suites.plan import Plan
     from merbench.suites.source import Chunk
     from merbench.types import Achieved, Batch, Params
+
+_CELLS_AHEAD = 1
+"""How many cells are being encoded while another one is made; each holds a chunk's changed media."""
 
 _TOOLS = (
     "merbench",
@@ -146,7 +151,7 @@ def _build_shard(
         writers = {}
         for cell in todo:
             handle = stack.enter_context(atomic(shard_path(folder, cell.cell_id, shard)))
-            writers[cell.cell_id] = stack.enter_context(pq.ParquetWriter(handle, SCHEMA, compression="zstd"))
+            writers[cell.cell_id] = stack.enter_context(pq.ParquetWriter(handle, SCHEMA, **PARQUET))
         for chunk in plan.chunks(shard, workers=workers):
             for cell, rows in encoded(chunk, wanted, pool):
                 table = pa.Table.from_pylist(rows, schema=SCHEMA)
@@ -158,38 +163,30 @@ def _build_shard(
 def encoded(
     chunk: Chunk, wanted: set[str], pool: ThreadPoolExecutor
 ) -> Iterator[tuple[Cell, list[dict[str, Any]]]]:
-    """Yield each wanted cell's rows of `SCHEMA`: only what differs from clean carries media."""
-    clean_hashes = hash_clean(chunk.clean)
-    clean = Cell.clean()
-    if clean.cell_id in wanted:
-        nothing: list[dict[str, Any]] = [{} for _ in chunk.utterances]
-        whole: list[Achieved] = [{"applied": False} for _ in chunk.utterances]
-        yield clean, _encode(chunk, clean, chunk.clean, clean_hashes, None, nothing, whole, pool)
-    for cell, batch, params, achieved in chunk.cells:
+    """Yield each wanted cell's rows of `SCHEMA`: only what differs from clean carries media.
+
+    While one cell is encoded by the pool, the next one is made and the one before is written.
+    """
+    rows = range(len(chunk.utterances))
+    known = list(pool.map(lambda i: hash_sample(chunk.clean, i), rows))
+
+    def row(cell: Cell, batch: Batch, params: Params, achieved: Achieved, i: int) -> dict[str, Any]:
+        hashes = known[i] if cell.is_clean else hash_sample(batch, i, chunk.clean, known[i])
+        changed = {m for m in MODALITIES if cell.is_clean or hashes[m] != known[i][m]}
+        stored = frozenset(m for m in changed if hashes[m] is not None)
+        return encode_row(chunk.utterances[i], cell, batch, i, hashes, stored, params, achieved)
+
+    nothing: list[Params] = [{} for _ in rows]
+    as_it_is: list[Achieved] = [{"applied": False} for _ in rows]
+    waiting: deque[tuple[Cell, list[Future[dict[str, Any]]]]] = deque()
+    for cell, batch, params, achieved in chain([(Cell.clean(), chunk.clean, nothing, as_it_is)], chunk.cells):
         if cell.cell_id in wanted:
-            hashes = hash_changed(batch, chunk.clean, clean_hashes)
-            yield cell, _encode(chunk, cell, batch, hashes, clean_hashes, params, achieved, pool)
-
-
-def _encode(
-    chunk: Chunk,
-    cell: Cell,
-    batch: Batch,
-    hashes: list[MediaHashes],
-    clean: list[MediaHashes] | None,
-    params: list[Params],
-    achieved: list[Achieved],
-    pool: ThreadPoolExecutor,
-) -> list[dict[str, Any]]:
-    def row(i: int) -> dict[str, Any]:
-        stored = frozenset(
-            m
-            for m in MODALITIES
-            if hashes[i][m] is not None and (clean is None or hashes[i][m] != clean[i][m])
-        )
-        return encode_row(chunk.utterances[i], cell, batch, i, hashes[i], stored, params[i], achieved[i])
-
-    return list(pool.map(row, range(len(chunk.utterances))))
+            waiting.append((cell, [pool.submit(row, cell, batch, params[i], achieved[i], i) for i in rows]))
+        if len(waiting) > _CELLS_AHEAD:
+            done, futures = waiting.popleft()
+            yield done, [future.result() for future in futures]
+    for done, futures in waiting:
+        yield done, [future.result() for future in futures]
 
 
 def _manifest(plan: Plan, folder: Path) -> dict[str, Any]:

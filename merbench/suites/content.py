@@ -18,7 +18,7 @@ from merbench.hashing import combine, hash_array, hash_text, merkle_root
 from merbench.types import MODALITIES, Batch, Modality
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from merbench.types import Utterance
 
@@ -39,26 +39,27 @@ def hash_media(batch: Batch, row: int, modality: Modality) -> str | None:
     return combine([hash_array(frames), hash_array(timestamps)])
 
 
-def hash_clean(batch: Batch) -> list[MediaHashes]:
-    """Return every row's media hashes."""
-    return [{m: hash_media(batch, i, m) for m in MODALITIES} for i in range(len(batch))]
+def hash_sample(
+    batch: Batch, row: int, clean: Batch | None = None, known: MediaHashes | None = None
+) -> MediaHashes:
+    """Return the hashes of one row's media.
+
+    Those of media that `clean` shares are taken from `known`, the hashes of its row.
+    """
+    hashes: MediaHashes = {}
+    for modality in MODALITIES:
+        if clean is None or known is None or not batch.shares(clean, modality):
+            hashes[modality] = hash_media(batch, row, modality)
+        else:
+            hashes[modality] = known[modality] if batch.present(modality)[row] else None
+    return hashes
 
 
-def hash_changed(batch: Batch, clean: Batch, clean_hashes: list[MediaHashes]) -> list[MediaHashes]:
-    """Return every row's media hashes, computing only those of media that are not the clean ones."""
-    shared = {
-        "audio": batch.audio.values is clean.audio.values,
-        "vision": batch.frames.values is clean.frames.values,
-        "text": batch.text is clean.text,
-    }
-    present = {m: batch.present(m) for m in MODALITIES}
-    return [
-        {
-            m: None if not present[m][i] else clean_hashes[i][m] if shared[m] else hash_media(batch, i, m)
-            for m in MODALITIES
-        }
-        for i in range(len(batch))
-    ]
+def hash_batch(
+    batch: Batch, clean: Batch | None = None, known: Sequence[MediaHashes] | None = None
+) -> list[MediaHashes]:
+    """Return `hash_sample` of every row."""
+    return [hash_sample(batch, i, clean, known[i] if known else None) for i in range(len(batch))]
 
 
 def hash_row(utterance: Utterance, media: Mapping[Modality, str | None]) -> str:

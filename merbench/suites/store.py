@@ -70,6 +70,28 @@ SCHEMA = pa.schema(
 MEDIA_COLUMNS = ("audio", "frames", "timestamps", "text")
 
 
+def _leaves(name: str, kind: pa.DataType) -> Iterator[str]:
+    """Yield the Parquet names of a column's leaves."""
+    if pa.types.is_struct(kind):
+        for field in kind:
+            yield from _leaves(f"{name}.{field.name}", field.type)
+    elif pa.types.is_list(kind):
+        yield from _leaves(f"{name}.list.element", kind.value_type)
+    else:
+        yield name
+
+
+_BLOBS = ("audio.bytes", "frames.list.element.bytes")
+_FACTS = [leaf for field in SCHEMA for leaf in _leaves(field.name, field.type) if leaf not in _BLOBS]
+
+PARQUET: dict[str, Any] = {
+    "compression": "zstd",  # even of PNG, whose run-length strategy leaves a tenth to find
+    "use_dictionary": _FACTS,
+    "write_statistics": _FACTS,
+}
+"""How shards are written: no dictionary and no statistics of media, which never repeat."""
+
+
 def shard_path(folder: Path, cell_id: str, shard: int) -> Path:
     """Return where a cell's shard lies."""
     return folder / "data" / cell_id / f"{shard:05d}.parquet"

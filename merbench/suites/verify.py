@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from merbench.errors import MerbenchError
 from merbench.hashing import hash_file, hash_json
-from merbench.suites.content import cell_root, content_root, hash_changed, hash_clean, hash_row
+from merbench.suites.content import cell_root, content_root, hash_batch, hash_row
 from merbench.suites.store import decode_rows, join, read_group, shard_path, utterance_of
 from merbench.types import CLEAN, MODALITIES
 
@@ -26,10 +26,10 @@ def roots_of(source: Source, progress: Callable[[int], None] | None = None) -> d
     leaves: dict[str, list[tuple[str, str]]] = {cell.cell_id: [] for cell in source.cells}
     for shard in range(source.shards):
         for chunk in source.chunks(shard):
-            clean_hashes = hash_clean(chunk.clean)
+            clean_hashes = hash_batch(chunk.clean)
             hashed = [(CLEAN, clean_hashes)]
             hashed += [
-                (cell.cell_id, hash_changed(batch, chunk.clean, clean_hashes))
+                (cell.cell_id, hash_batch(batch, chunk.clean, clean_hashes))
                 for cell, batch, _, _ in chunk.cells
             ]
             for cell_id, media in hashed:
@@ -82,11 +82,11 @@ def _verify_shard(
     for group in range(files[CLEAN].num_row_groups):
         clean_rows = read_group(files[CLEAN], group)
         clean = decode_rows(clean_rows, pool)
-        clean_hashes = hash_clean(clean)
+        clean_hashes = hash_batch(clean)
         for cell_id, file in files.items():
             rows = clean_rows if cell_id == CLEAN else read_group(file, group)
             batch = clean if cell_id == CLEAN else join(rows, decode_rows(rows, pool), clean)
-            hashes = clean_hashes if cell_id == CLEAN else hash_changed(batch, clean, clean_hashes)
+            hashes = clean_hashes if cell_id == CLEAN else hash_batch(batch, clean, clean_hashes)
             for row, media in zip(rows, hashes, strict=True):
                 wrong = [m for m in MODALITIES if media[m] != row["sha256"][m]]
                 if wrong:
