@@ -29,6 +29,7 @@ FRAMES_PER_SECOND = RATE // FRAME
 
 _DURATION = (2 * RATE, 4 * RATE)
 _RMS = (400, 1500)  # -38 to -27 dBFS: leaves 27 dB for peaks, so that nothing ever clips
+_LOUDNESS_TREMOR = 5  # a trembling voice wavers more in loudness than in pitch, in thousandths
 _COEFFICIENT = 1 << 24
 _PHASE = 1 << 32
 
@@ -110,8 +111,8 @@ _HABIT = Prosody(1000, 1000, 1000, 1000, 1000, 1000, -60, 0, 0, 6)
 # Directions of effects: Banse & Scherer (1996), Juslin & Laukka (2003), Murray & Arnott (1993).
 _PROSODY: dict[Cue, Prosody] = {
     ("neutral", "sad"): Prosody(900, 350, 800, 2200, 500, 980, -140, 0, -300, 6),
-    ("happy", "angry"): Prosody(1300, 2200, 1200, 600, 1900, 1030, -60, 0, 340, 10),
-    ("fear",): Prosody(1700, 400, 1350, 3000, 900, 1010, 40, 70, -120, 60),
+    ("happy", "angry"): Prosody(1300, 2200, 1200, 600, 2000, 1030, -60, 0, 380, 10),
+    ("fear",): Prosody(1700, 300, 1350, 4000, 800, 1010, 40, 80, -220, 60),
     ("surprise",): Prosody(1150, 1000, 900, 1000, 1100, 1010, 900, 0, 60, 8),
 }
 
@@ -210,13 +211,17 @@ def _intonation(accents: npt.NDArray[np.int64], voice: Voice, prosody: Prosody) 
     declination = 60 - 120 * n // frames
     tail = frames * 2 // 5
     final = np.maximum(0, n - (frames - tail)) * prosody.rise // tail
-    # A 6 Hz triangle: physiological tremor lies between 4 and 8 Hz.
-    period = FRAMES_PER_SECOND // 6
-    triangle = np.abs((n % period) * 4000 // period - 2000) - 1000
     excursion = (declination + _smooth(accents, 15)) * prosody.range // 1000
-    movement = 1000 + excursion + final + triangle * prosody.tremor // 1000
+    movement = 1000 + excursion + final + _tremor(frames, prosody)
     f0: npt.NDArray[np.int64] = voice.f0 * prosody.level // 1000 * movement // 1000
     return np.clip(f0, 60_000, 600_000)
+
+
+def _tremor(frames: int, prosody: Prosody) -> npt.NDArray[np.int64]:
+    """Return a triangle of 6 Hz [N] in thousandths; physiological tremor lies between 4 and 8 Hz."""
+    period = FRAMES_PER_SECOND // 6
+    triangle = np.abs(np.arange(frames, dtype=np.int64) % period * 4000 // period - 2000) - 1000
+    return triangle * prosody.tremor // 1000
 
 
 def render(rng: Stream, voice: Voice, speech: Speech) -> npt.NDArray[np.int16]:
@@ -233,6 +238,7 @@ def render(rng: Stream, voice: Voice, speech: Speech) -> npt.NDArray[np.int16]:
     formants[:, 3:] = np.array([voice.f4, voice.f5]) * tract // 1000
     bandwidths = np.array([70, 90, 130, 220, 300], dtype=np.int64)
     amplitude = _smooth(phones[:, 4:7], 5)
+    amplitude[:, 0] = amplitude[:, 0] * (1000 + _LOUDNESS_TREMOR * _tremor(frames, prosody)) // 1000
     amplitude[:, 1] = amplitude[:, 1] * voice.breath // 1000
     amplitude[:, 1] += amplitude[:, 0] * voice.breath // 1000 * prosody.breath // 1000 * 90 // 1000
     source = np.empty((frames, 3), dtype=np.int64)
