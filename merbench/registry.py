@@ -45,7 +45,10 @@ def _normal(name: str) -> str:
 
 def _scan(package: str, provider: str, separator: str) -> Iterator[Entry]:
     """Yield an entry per public module of `package`, without importing any of them."""
-    spec = find_spec(package)
+    try:
+        spec = find_spec(package)
+    except ImportError:  # of a parent package
+        spec = None
     if spec is None or spec.submodule_search_locations is None:
         raise MerbenchError(
             f"entry point '{provider}' names '{package}', which is not an importable package",

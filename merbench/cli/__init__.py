@@ -38,6 +38,8 @@ def main(arguments: list[str] | None = None) -> None:
             _fail(f"{error.format_message().rstrip('.')}; see 'merbench --help' or 'merbench COMMAND --help'")
         if isinstance(error, MerbenchError):
             _fail(str(error))
+        if isinstance(error, OSError) and error.filename is not None:
+            _fail(f"{error.filename}: {error.strerror}; check the path, its permissions and the disk")
         _fail(f"unexpected {type(error).__name__}: {error}; this is a bug: --debug shows where")
     if code == _INTERRUPTED:
         _fail("interrupted; what is complete stays, and the same command goes on from there")

@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -66,28 +66,49 @@ def plan_from(
     noise_root: NoiseRoot = None,
     noise_folds: Annotated[str | None, _noise("Noise folds, e.g. 1,3. Default 10, the test fold.")] = None,
     snr_reference: Annotated[str | None, _noise("speech (active frames) or whole (whole clip).")] = None,
-    seed: Annotated[int, _noise("Seed of every draw.")] = 0,
+    seed: Annotated[int, _noise("Seed of every draw.", min=0, max=2**63 - 1)] = 0,
     replicates: Annotated[int, _noise("Independent draws per cell.", min=1)] = 1,
 ) -> Plan:
     """Make the plan that the data and corruption options describe."""
     from merbench.datasets import default_root
+    from merbench.errors import MerbenchError
+    from merbench.options import has_option
     from merbench.suites import plan
     from merbench.suites.presets import expand
 
-    shared = {
-        "noise_root": noise_root or default_root("urbansound8k"),
+    asked = {
+        "noise_root": noise_root,
         "noise_folds": None if noise_folds is None else noise_folds.replace(",", "+"),
         "snr_reference": snr_reference,
     }
+    shared = {**asked, "noise_root": noise_root or default_root("urbansound8k")}
+    chosen = [plan.parse_corruption(spec, shared) for spec in expand(corruption or ["core"])]
+    for key, value in asked.items():
+        if value is not None and not any(has_option(type(one), key) for one in chosen):
+            raise MerbenchError(
+                f"--{key.replace('_', '-')} means nothing to {', '.join(one.name for one in chosen)}",
+                fix="leave it out, or add a corruption that has it: 'merbench show corruption NAME' tells",
+            )
     return plan.make_plan(
         open_dataset(dataset, root, sample_rate, frames, frame_size),
-        [plan.parse_corruption(spec, shared) for spec in expand(corruption or ["core"])],
+        chosen,
         plan.parse_severities(severity),
         split=split,
         limit=limit,
         seed=seed,
         replicates=replicates,
     )
+
+
+def given(make_plan: MakePlan) -> list[str]:
+    """Return the data and corruption options that are not what they are by default."""
+    defaults = inspect.signature(plan_from).parameters
+    chosen = cast("functools.partial[Plan]", make_plan).keywords
+    return [
+        f"--{name.replace('_', '-')}"
+        for name, value in chosen.items()
+        if value not in (defaults[name].default, [])
+    ]
 
 
 def takes_plan(command: Callable[..., None]) -> Callable[..., None]:
@@ -111,6 +132,6 @@ def _number(text: str, option: str) -> int | None:
 
     if text == "native":
         return None
-    if not text.isdigit() or int(text) == 0:
+    if not text.isdecimal() or int(text) == 0:
         raise MerbenchError(f"{option} cannot be '{text}'", fix="write a positive whole number or 'native'")
     return int(text)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from merbench.cli._arguments import AsJson, MakePlan, Out, Workers, takes_plan
+from merbench.cli._arguments import AsJson, MakePlan, Out, Workers, given, takes_plan
 
 if TYPE_CHECKING:
     from merbench.suites.source import Source
@@ -53,16 +53,22 @@ def evaluate(
     from merbench.errors import MerbenchError
     from merbench.evaluation.result import read_result
     from merbench.evaluation.run import evaluate as run_and_score
-    from merbench.evaluation.table import render
+    from merbench.evaluation.table import render, require_metric
 
+    require_metric(metric)
     source: Source
     if suite is not None:
         from merbench.suites.store import Suite
 
+        if ignored := given(make_plan):
+            raise MerbenchError(
+                f"a suite is evaluated as it was built, and {', '.join(ignored)} would change it",
+                fix="leave that out, or leave --suite out to stream the cells",
+            )
         source = Suite.open(suite)
     else:
         source = make_plan()
-    if batch_size != "auto" and not (batch_size.isdigit() and int(batch_size) > 0):
+    if batch_size != "auto" and not (batch_size.isdecimal() and int(batch_size) > 0):
         raise MerbenchError(
             f"--batch-size cannot be '{batch_size}'", fix="write 'auto' or a positive whole number"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from merbench.errors import MerbenchError
 from merbench.evaluation.marks import marks_of
 from merbench.evaluation.result import read_result, write_result
-from merbench.evaluation.runner import Run, discard_parts, run_identity, run_model
-from merbench.hashing import hash_json
+from merbench.evaluation.runner import Run, discard_parts, read_state, run_identity, run_model
+from merbench.hashing import hash_file, hash_json
 from merbench.labels import map_labels
 from merbench.models._load import load_model
 from merbench.suites.content import content_root
@@ -79,7 +78,7 @@ def evaluate(
         or Path("runs")
         / f"{re.sub(r'[^A-Za-z0-9.]+', '-', adapter.name).strip('-')}-{hash_json(identity)[:8]}"
     )
-    finished = _finished(target, identity) if identity["fingerprint"] is not None else None
+    finished = None if identity["fingerprint"] is None else _finished(target, identity)
     root = source.content_root
     if finished is None:
         run = run_model(
@@ -96,10 +95,11 @@ def evaluate(
 
 
 def _finished(folder: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the result of exactly this run, if the folder already holds it."""
-    state = folder / "run.json"
-    if not (state.exists() and (folder / "result.json").exists()):
+    """Return the result of exactly this run, if the folder already holds it with its predictions."""
+    state = read_state(folder)
+    if state is None or state["run_id"] != hash_json(identity) or not (folder / "result.json").exists():
         return None
-    if json.loads(state.read_text(encoding="utf-8")).get("run_id") != hash_json(identity):
-        return None
-    return read_result(folder)
+    result = read_result(folder)
+    predictions = folder / result["predictions"]["file"]
+    whole = predictions.exists() and hash_file(predictions) == result["predictions"]["sha256"]
+    return result if whole else None

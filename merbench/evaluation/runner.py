@@ -73,8 +73,8 @@ def run_model(
         WriteError: the disk refuses; finished work items stay.
     """
     with locked(folder):
-        sweep(folder)
         state = _claim(source, adapter, labels, folder, batch_size)
+        sweep(folder)
         batcher = Batcher(int(state["batch_size"]))
         parts = [folder / "parts" / f"{shard:05d}.parquet" for shard in range(source.shards)]
         for shard, part in enumerate(parts):
@@ -106,11 +106,36 @@ def discard_parts(folder: Path) -> None:
         (folder / "parts").rmdir()
 
 
+def read_state(folder: Path) -> dict[str, Any] | None:
+    """Return what a folder says that it is a run of, ``None`` if it says nothing.
+
+    Raises:
+        MerbenchError: what it says is damaged.
+    """
+    path = folder / "run.json"
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not {"run_id", "batch_size"} <= state.keys():
+            raise ValueError("fields are missing")
+    except (ValueError, AttributeError) as error:
+        raise MerbenchError(
+            f"{path} is damaged ({error})", fix="delete the folder or choose another --out"
+        ) from error
+    return state
+
+
 def run_identity(source: Source, adapter: Adapter, labels: LabelMap) -> dict[str, Any]:
-    """Return what a run is a run of; equal identities have equal predictions."""
+    """Return what a run is a run of; equal identities have equal predictions.
+
+    The content counts where it is known: with other library versions a suite of the same recipe may be
+    built with other bytes.
+    """
     return {
         "format": FORMAT,
         "recipe_id": source.recipe_id,
+        "content_root": source.content_root,
         "model": adapter.name,
         "fingerprint": adapter.fingerprint(),
         "labels": labels.to_json(),
@@ -121,19 +146,13 @@ def _claim(
     source: Source, adapter: Adapter, labels: LabelMap, folder: Path, batch_size: int | None
 ) -> dict[str, Any]:
     """Write what this folder is a run of, or take up the unfinished run that it holds."""
-    path = folder / "run.json"
     identity = run_identity(source, adapter, labels)
-    if path.exists():
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            same = found["run_id"] == hash_json(identity)
-        except (ValueError, KeyError, TypeError) as error:
+    found = read_state(folder)
+    if found is not None:
+        if found["run_id"] != hash_json(identity):
             raise MerbenchError(
-                f"{path} is damaged", fix="delete the folder or choose another --out"
-            ) from error
-        if not same:
-            raise MerbenchError(
-                f"{folder} holds a run of another model or suite ({found.get('model')})",
+                f"{folder} holds a run of another model or suite, or with other --labels "
+                f"({found.get('model')})",
                 fix="choose another --out, or delete that folder",
             )
         if identity["fingerprint"] is not None:
@@ -142,7 +161,7 @@ def _claim(
     elif contents(folder):
         raise MerbenchError(f"{folder} is not empty and holds no run", fix="choose another --out")
     state = {"run_id": hash_json(identity), **identity, "batch_size": batch_size or adapter.batch_size}
-    write_json(path, state)
+    write_json(folder / "run.json", state)
     return state
 
 
@@ -220,7 +239,7 @@ def _rows(
         "applied": [bool(achieved[i]["applied"]) for i in kept],
         "speaker": [u.speaker for u in who],
         "dialogue": [u.dialogue for u in who],
-        "session": [u.extra.get("session") for u in who],
+        "session": [None if (s := u.extra.get("session")) is None else str(s) for u in who],
         "extra": [
             json.dumps({fact: u.extra[fact] for fact in sorted(GROUP_FACTS) if fact in u.extra}) for u in who
         ],

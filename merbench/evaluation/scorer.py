@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from merbench.errors import MerbenchError
 from merbench.media.conform import conform
 from merbench.models import Adapter, SplitAdapter, scatter
 from merbench.models._validate import check_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -122,12 +124,20 @@ class Scorer:
         media = batch.only(modality)
         part = media if len(rows) == len(batch) else media.take(rows)
         wanted = conform(part, sample_rate=adapter.wants.sample_rate, frame_size=adapter.wants.frame_size)
-        return np.concatenate(self._batcher.map(lambda b: adapter.encode(modality, b), wanted))
+        with _blamed(adapter):
+            encoded = np.concatenate(self._batcher.map(lambda b: adapter.encode(modality, b), wanted))
+        if len(encoded) != len(rows):
+            raise MerbenchError(
+                f"{adapter.name} encoded the {modality} of {len(rows)} rows as {len(encoded)}",
+                fix="mend the adapter's encode()",
+            )
+        return encoded
 
     def _fuse(
         self, adapter: SplitAdapter, encodings: dict[Modality, npt.NDArray[Any]], batch: Batch
     ) -> Answers:
-        logits = adapter.fuse(encodings, {m: batch.present(m) for m in adapter.uses})
+        with _blamed(adapter):
+            logits = adapter.fuse(encodings, {m: batch.present(m) for m in adapter.uses})
         return check_output(logits, len(batch), adapter.labels)
 
     def _predict(self, batch: Batch, rows: npt.NDArray[np.int64]) -> Answers:
@@ -135,10 +145,9 @@ class Scorer:
         part = batch.only(*self._adapter.uses).take(rows)
         wants = self._adapter.wants
         wanted = conform(part, sample_rate=wants.sample_rate, frame_size=wants.frame_size)
-        parts = [
-            check_output(output, len(b), self._adapter.labels)
-            for b, output in self._batcher.map(lambda b: (b, self._adapter.predict(b)), wanted)
-        ]
+        with _blamed(self._adapter):
+            answered = self._batcher.map(lambda b: (b, self._adapter.predict(b)), wanted)
+        parts = [check_output(output, len(b), self._adapter.labels) for b, output in answered]
         if isinstance(parts[0], np.ndarray):
             return np.concatenate(parts)
         return [answer for part in parts for answer in part]
@@ -153,6 +162,20 @@ def _merged(clean: Answers, rows: npt.NDArray[np.int64], fresh: Answers) -> Answ
     for row, answer in zip(rows, fresh, strict=True):
         answers[row] = answer
     return answers
+
+
+@contextmanager
+def _blamed(adapter: Adapter) -> Iterator[None]:
+    """Say that it is the model that failed, and how: somebody's adapter is input, and may be wrong."""
+    try:
+        yield
+    except MerbenchError:
+        raise
+    except Exception as error:
+        raise MerbenchError(
+            f"{adapter.name} failed: {type(error).__name__}: {error}",
+            fix="mend the adapter; --debug shows where",
+        ) from error
 
 
 def _out_of_memory(error: Exception) -> bool:

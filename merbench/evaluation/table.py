@@ -109,11 +109,20 @@ def _others(metric: str) -> list[str]:
     return [name for name in ("uar", "accuracy", "macro_f1") if name != metric]
 
 
-def _header(metric: str) -> tuple[str, ...]:
+def require_metric(metric: str) -> None:
+    """Check that a table can show this metric; a long run asks before it starts.
+
+    Raises:
+        MerbenchError: there is no such metric.
+    """
     if metric not in SUMMARY_METRICS:
         raise MerbenchError(
             f"there is no metric '{metric}'", fix=f"choose one of {', '.join(SUMMARY_METRICS)}"
         )
+
+
+def _header(metric: str) -> tuple[str, ...]:
+    require_metric(metric)
     name = _NAMES[metric]
     return (
         "corruption",
@@ -159,7 +168,7 @@ def _figures(robustness: Robustness, metric: str) -> tuple[str, ...]:
 
 
 def _number(value: float | None) -> str:
-    return _UNDEFINED if value is None else f"{value:.3f}"
+    return _UNDEFINED if value is None else f"{value:z.3f}"
 
 
 def _variant_names(corruptions: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -53,6 +53,10 @@ _TOOLS = (
 """Whose versions the manifest records: pinned and library-backed bytes depend on them."""
 
 
+_ROW_BYTES = 250
+"""What a row of short text takes without other media, compressed: mostly its hashes. Measured."""
+
+
 def build_suite(
     plan: Plan, folder: Path, *, workers: int = 2, progress: Callable[[int], None] | None = None
 ) -> Suite:
@@ -72,6 +76,7 @@ def build_suite(
     with locked(folder):
         _claim(plan, folder)
         sweep(folder)
+        kept = set((folder / "data").rglob("*.parquet"))
         for shard in range(plan.shards):
             todo = [c for c in plan.cells if not shard_path(folder, c.cell_id, shard).exists()]
             if todo:
@@ -82,7 +87,11 @@ def build_suite(
             handle.write(suite_card(plan).encode())
         path, manifest = folder / "manifest.json", _manifest(plan, folder)
         if path.exists():
-            require_same_content(read_record(path), manifest, path)
+            claimed = read_record(path)
+            require_same_content(claimed, manifest, path)
+            # What was not made again must stay what it was: otherwise tampering would become the claim.
+            for name in {shard.relative_to(folder).as_posix() for shard in kept} & claimed["shards"].keys():
+                manifest["shards"][name] = claimed["shards"][name]
         write_json(path, manifest)
     return Suite.open(folder)
 
@@ -123,7 +132,7 @@ def _claim(plan: Plan, folder: Path) -> None:
     if path.exists():
         try:
             found = json.loads(path.read_text(encoding="utf-8"))["recipe_id"]
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise MerbenchError(
                 f"{path} is damaged", fix="delete the folder or choose another --out"
             ) from error
@@ -222,12 +231,12 @@ def estimate_bytes(plan: Plan) -> int:
             audio += len(encode_flac(sample.audio, sample.sample_rate))
         if sample.frames is not None:
             frames += sum(len(encode_png(frame)) for frame in sample.frames)
-    media = {"audio": audio, "vision": frames, "text": 200}
-    per_sample = media["audio"] + media["vision"]
+    media = {"audio": audio, "vision": frames, "text": 0}
+    probed = media["audio"] + media["vision"]
     for cell in plan.cells:
         if not cell.corruption.startswith("modality/"):  # those hide media and store none
-            per_sample += sum(media[m] for m in plan.changed(cell))
-    return int(per_sample * plan.size / len(probe))
+            probed += sum(media[m] for m in plan.changed(cell))
+    return int(plan.size * (probed / len(probe) + len(plan.cells) * _ROW_BYTES))
 
 
 def check_room(needed: int, folder: Path) -> None:

@@ -124,16 +124,15 @@ class Plan:
     def facts(self) -> Facts:
         """What a reader of results must know about the data."""
         everything = self.dataset.utterances()
-        counts: dict[str, dict[str, int]] = {}
-        for (split, label), n in sorted(Counter((u.split, u.label) for u in everything).items()):
-            counts.setdefault(split, {})[label] = n
+        tally = Counter((u.split, u.label) for u in everything)
+        splits = sorted({u.split for u in everything})
         card = self.dataset.card
         return Facts(
             dataset=self.dataset.name,
             options=self.dataset.identity()["options"],  # type: ignore[arg-type]
             split=self.split,
             labels=self.dataset.labels,
-            label_counts=counts,
+            label_counts={s: {label: tally[s, label] for label in self.dataset.labels} for s in splits},
             text_informative=self.dataset.text_informative,
             unit=card.unit,
             restricted=card.restricted,

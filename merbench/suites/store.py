@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -308,62 +309,102 @@ class Suite:
         return tuple(
             utterance_of(row)
             for shard in range(self.shards)
-            for row in self.open_shard(CLEAN, shard).read(columns=columns).to_pylist()
+            for row in self.open_shard(CLEAN, shard).columns(columns)
         )
 
     def chunks(self, shard: int, *, workers: int = 2) -> Iterator[Chunk]:
         """Yield the shard's chunks as they were built: one row group of every cell at a time."""
         files = {c.cell_id: self.open_shard(c.cell_id, shard) for c in self.cells}
         with ThreadPoolExecutor(max_workers=workers) as pool:
-            for group in range(files[CLEAN].num_row_groups):
-                rows = read_group(files[CLEAN], group)
+            for group in range(files[CLEAN].groups):
+                rows = files[CLEAN].rows(group)
                 clean = decode_rows(rows, pool)
                 yield Chunk(
                     utterances=tuple(utterance_of(row) for row in rows),
                     clean=clean,
-                    cells=self._cells(files, group, clean, pool),
+                    cells=self._cells(files, group, clean, [row["sample_id"] for row in rows], pool),
                 )
 
     def _cells(
-        self, files: dict[str, pq.ParquetFile], group: int, clean: Batch, pool: Executor
+        self, files: dict[str, Shard], group: int, clean: Batch, ids: list[str], pool: Executor
     ) -> Iterator[tuple[Cell, Batch, list[Params], list[Achieved]]]:
         for cell in self.cells:
             if not cell.is_clean:
-                rows = read_group(files[cell.cell_id], group)
+                rows = files[cell.cell_id].rows(group, ids)
                 params = [json.loads(row["params"]) for row in rows]
                 achieved = [json.loads(row["achieved"]) for row in rows]
                 yield cell, join(rows, decode_rows(rows, pool), clean), params, achieved
 
-    def open_shard(self, cell_id: str, shard: int) -> pq.ParquetFile:
-        """Open one shard.
+    def open_shard(self, cell_id: str, shard: int) -> Shard:
+        """Open one shard; see `Shard.open`."""
+        return Shard.open(shard_path(self.folder, cell_id, shard))
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One file of a suite, opened; it is read one row group at a time."""
+
+    path: Path
+    file: pq.ParquetFile
+
+    @classmethod
+    def open(cls, path: Path) -> Shard:
+        """Open a shard.
 
         Raises:
-            MerbenchError: the file is missing or is not Parquet.
+            MerbenchError: the file is missing, is not Parquet, or has other columns.
         """
-        path = shard_path(self.folder, cell_id, shard)
-        try:
-            return pq.ParquetFile(path)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise MerbenchError(
-                f"shard {path} cannot be read ({error})",
-                fix="delete it and run the same 'merbench corrupt' again",
-            ) from error
+        with _readable(path):
+            file = pq.ParquetFile(path)
+            if file.schema_arrow.names != SCHEMA.names:
+                raise pa.ArrowInvalid("its columns are not those of a suite")
+        return cls(path, file)
+
+    @property
+    def groups(self) -> int:
+        """How many row groups there are."""
+        return int(self.file.num_row_groups)
+
+    def columns(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Return some columns of all rows.
+
+        Raises:
+            MerbenchError: the bytes are damaged.
+        """
+        with _readable(self.path):
+            rows: list[dict[str, Any]] = self.file.read(columns=list(names)).to_pylist()
+        return rows
+
+    def rows(self, group: int, ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """Return the rows of one row group.
+
+        Args:
+            group: which one.
+            ids: the samples it must hold, in this order. A cell's rows are joined with the clean
+                media and labels: with any other sample in between they would be somebody else's.
+
+        Raises:
+            MerbenchError: the bytes are damaged, or it holds other samples.
+        """
+        with _readable(self.path):
+            rows: list[dict[str, Any]] = self.file.read_row_group(group).to_pylist()
+            if ids is not None and [row["sample_id"] for row in rows] != list(ids):
+                raise pa.ArrowInvalid(
+                    f"row group {group} does not hold the samples of the clean cell in their order"
+                )
+        return rows
 
 
-def read_group(file: pq.ParquetFile, group: int) -> list[dict[str, Any]]:
-    """Return the rows of one row group.
-
-    Raises:
-        MerbenchError: its bytes are damaged.
-    """
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Say which shard it is that cannot be read, and what to do about it."""
     try:
-        rows: list[dict[str, Any]] = file.read_row_group(group).to_pylist()
+        yield
     except (OSError, pa.ArrowInvalid) as error:
         raise MerbenchError(
-            f"row group {group} of a shard cannot be read ({error})",
-            fix="'merbench suite verify' names the file; delete it and run the same 'merbench corrupt' again",
+            f"shard {path} cannot be read ({error})",
+            fix="delete it and run the same 'merbench corrupt' again",
         ) from error
-    return rows
 
 
 def root_of_cell(folder: Path, cell_id: str, shards: int) -> str:
@@ -371,6 +412,6 @@ def root_of_cell(folder: Path, cell_id: str, shards: int) -> str:
     pairs: list[tuple[str, str]] = []
     columns = [name for name in SCHEMA.names if name not in (*MEDIA_COLUMNS, "params", "achieved")]
     for shard in range(shards):
-        table = pq.read_table(shard_path(folder, cell_id, shard), columns=columns, partitioning=None)
-        pairs += [(row["sample_id"], hash_row(utterance_of(row), row["sha256"])) for row in table.to_pylist()]
+        rows = Shard.open(shard_path(folder, cell_id, shard)).columns(columns)
+        pairs += [(row["sample_id"], hash_row(utterance_of(row), row["sha256"])) for row in rows]
     return cell_root(pairs)

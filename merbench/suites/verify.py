@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from merbench.errors import MerbenchError
 from merbench.hashing import hash_file, hash_json
 from merbench.suites.content import cell_root, content_root, hash_batch, hash_row
-from merbench.suites.store import decode_rows, join, read_group, shard_path, utterance_of
+from merbench.suites.store import decode_rows, join, utterance_of
 from merbench.types import CLEAN, MODALITIES
 
 if TYPE_CHECKING:
@@ -79,20 +79,21 @@ def _verify_shard(
     progress: Callable[[int], None] | None,
 ) -> None:
     files = {cell.cell_id: suite.open_shard(cell.cell_id, shard) for cell in suite.cells}
-    for group in range(files[CLEAN].num_row_groups):
-        clean_rows = read_group(files[CLEAN], group)
+    for group in range(files[CLEAN].groups):
+        clean_rows = files[CLEAN].rows(group)
         clean = decode_rows(clean_rows, pool)
+        ids = [row["sample_id"] for row in clean_rows]
         clean_hashes = hash_batch(clean)
         for cell_id, file in files.items():
-            rows = clean_rows if cell_id == CLEAN else read_group(file, group)
+            rows = clean_rows if cell_id == CLEAN else file.rows(group, ids)
             batch = clean if cell_id == CLEAN else join(rows, decode_rows(rows, pool), clean)
             hashes = clean_hashes if cell_id == CLEAN else hash_batch(batch, clean, clean_hashes)
             for row, media in zip(rows, hashes, strict=True):
                 wrong = [m for m in MODALITIES if media[m] != row["sha256"][m]]
                 if wrong:
-                    path = shard_path(suite.folder, cell_id, shard)
                     raise MerbenchError(
-                        f"{path}: the {wrong[0]} of sample '{row['sample_id']}' is not as built", fix=_MEND
+                        f"{file.path}: the {wrong[0]} of sample '{row['sample_id']}' is not as built",
+                        fix=_MEND,
                     )
                 leaves[cell_id].append((row["sample_id"], hash_row(utterance_of(row), media)))
         if progress:

@@ -8,12 +8,15 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from merbench.errors import MerbenchError
 from merbench.evaluation.run import evaluate
 from merbench.evaluation.scorer import Batcher, Passes, Scorer
 from merbench.suites.build import build_suite
+from merbench.suites.store import Suite
 from tests import adapters
 from tests.suites.test_build import SLOWED, in_a_process
 from tests.suites.test_plan import plan
@@ -208,3 +211,110 @@ def test_other_predictions_are_noticed(merbench, typo, tmp_path):
     path = tmp_path / "run" / "predictions.parquet"
     pq.write_table(pq.read_table(path, partitioning=None).slice(1), path)
     merbench("show", "run", tmp_path / "run").refused("not the file that was scored")
+
+
+def test_predictions_that_are_gone_or_changed_are_made_again(merbench, typo, tmp_path):
+    command = ("eval", *typo, "--model", named("TextOnly"), "--out", tmp_path / "run")
+    assert merbench(*command).code == 0
+    path = tmp_path / "run" / "predictions.parquet"
+    made = path.read_bytes()
+    path.unlink()
+    assert merbench(*command).code == 0
+    assert path.read_bytes() == made
+    pq.write_table(pq.read_table(path, partitioning=None).slice(1), path)
+    assert merbench(*command).code == 0
+    assert path.read_bytes() == made
+
+
+def test_other_content_under_the_same_recipe_is_another_run(merbench, tmp_path):
+    """Pinned bytes depend on library versions: what was answered before is no answer to the new media."""
+    suite = build_suite(plan(), tmp_path / "suite")
+    evaluate(suite, named("Statistics"), tmp_path / "run")
+    other = Suite(suite.folder, {**suite.manifest, "content_root": "0" * 64})
+    with pytest.raises(MerbenchError, match="another model or suite"):
+        evaluate(other, named("Statistics"), tmp_path / "run")
+
+
+@pytest.mark.parametrize("text", ["[", "[]", "{}"])
+def test_a_damaged_run_is_said_to_be_damaged(merbench, typo, tmp_path, text):
+    command = ("eval", *typo, "--model", named("TextOnly"), "--out", tmp_path / "run")
+    assert merbench(*command).code == 0
+    (tmp_path / "run" / "run.json").write_text(text)
+    merbench(*command).refused("run.json", "damaged")
+
+
+def test_a_folder_of_something_else_keeps_its_unfinished_downloads(merbench, typo, tmp_path):
+    mine = tmp_path / "films" / ".film.mkv.part"
+    mine.parent.mkdir()
+    mine.write_text("half of it")
+    merbench("eval", *typo, "--model", named("TextOnly"), "--out", tmp_path).refused("holds no run")
+    assert mine.read_text() == "half of it"
+
+
+def test_an_exception_in_a_model_is_the_models(merbench, typo, tmp_path):
+    merbench("eval", *typo, "--model", named("Crashes"), "--out", tmp_path / "run").refused(
+        "adapters.py:Crashes failed", "KeyError", "--debug"
+    )
+
+
+def test_an_encoder_answers_every_row():
+    class Short(adapters.Statistics):
+        name = "short"
+
+        def encode(self, modality, batch):
+            return super().encode(modality, batch)[:1]
+
+    chunk = next(iter(plan().chunks(0)))
+    with pytest.raises(MerbenchError, match="short encoded the audio of 6 rows as 1"):
+        Scorer(Short(), chunk.clean, Batcher(32), Passes())
+
+
+def test_a_session_may_be_a_number(merbench, tmp_path):
+    table = {
+        "text": ["hello you", "hi there", "bye now"],
+        "label": ["calm", "glad", "low"],
+        "session": [1, 2, 3],
+    }
+    pq.write_table(pa.table(table), tmp_path / "t.parquet")
+    data = ("--dataset", "table", "--root", tmp_path / "t.parquet", "--corruption", "text/typo")
+    outcome = merbench("eval", *data, "--model", named("TextOnly"), "--out", tmp_path / "run")
+    assert outcome.code == 0, outcome.err
+    assert {row["session"] for row in rows(tmp_path / "run")} == {"1", "2", "3"}
+
+
+def test_a_class_without_samples_is_still_a_class_that_the_majority_knows(merbench, tmp_path):
+    (tmp_path / "t.csv").write_text("id,text,label\na,hello there,calm\n")
+    data = (
+        "--dataset",
+        "table:label_names=calm+glad",
+        "--root",
+        tmp_path / "t.csv",
+        "--corruption",
+        "text/typo",
+    )
+    outcome = merbench("eval", *data, "--model", "majority", "--out", tmp_path / "run", "--json")
+    assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)["metrics"]["classes"] == ["calm", "glad"]
+
+
+def test_a_metric_that_is_not_there_is_noticed_before_the_run(merbench, typo, tmp_path):
+    run = tmp_path / "run"
+    merbench("eval", *typo, "--model", named("TextOnly"), "--metric", "auc", "--out", run).refused(
+        "'auc'", "uar"
+    )
+    assert not run.exists()
+
+
+def test_a_suite_is_not_narrowed_by_the_options_of_a_plan(merbench, tmp_path):
+    build_suite(plan(), tmp_path / "suite")
+    command = (
+        "eval",
+        "--suite",
+        tmp_path / "suite",
+        "--model",
+        named("Statistics"),
+        "--out",
+        tmp_path / "run",
+    )
+    merbench(*command, "--severity", 3, "--limit", 2).refused("--severity", "--limit", "--suite")
+    assert merbench(*command).code == 0

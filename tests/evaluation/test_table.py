@@ -49,6 +49,11 @@ def test_every_drop_has_its_clean_score_beside_it(result):
         assert line[at - 3 : at] == ["1.000", "0.500", "0.500"]
 
 
+def test_a_drop_of_nothing_has_no_sign(result):
+    result["metrics"]["overall"]["uar"]["drop"] = -1e-17  # what a mean of equal figures leaves
+    assert "-0.000" not in to_text(result) + to_markdown(result)
+
+
 def test_the_title_names_the_model_the_data_and_what_limits_the_figures(result):
     text = " ".join(to_text(result, width=200).split())
     assert "ser_cnn on ravdess (test), 4 samples; CONTAMINATED: trained on 4 of the 4 samples [all]" in text

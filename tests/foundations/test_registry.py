@@ -125,10 +125,11 @@ def test_an_imported_class_is_not_a_second_one(install):
     assert tools["big"]().work() == "Big"
 
 
-def test_an_entry_point_to_nowhere_is_an_error_that_names_it(monkeypatch):
-    point = EntryPoint("ghost", "no_such_package_at_all", "tools")
+@pytest.mark.parametrize("package", ["no_such_package", "no_such_package.plugins"])
+def test_an_entry_point_to_nowhere_is_an_error_that_names_it(monkeypatch, package):
+    point = EntryPoint("ghost", package, "tools")
     monkeypatch.setattr(module, "entry_points", lambda group: [point])
-    with pytest.raises(MerbenchError, match="'ghost' names 'no_such_package_at_all', which is not"):
+    with pytest.raises(MerbenchError, match=f"'ghost' names '{package}', which is not"):
         Registry("tool", "tools", Tool).names()
 
 

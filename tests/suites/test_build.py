@@ -20,8 +20,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from merbench import files
-from merbench.suites.build import build_suite
+from merbench.datasets import load_dataset
+from merbench.suites.build import build_suite, estimate_bytes
 from merbench.suites.content import content_root
+from merbench.suites.plan import make_plan, parse_corruption
 from merbench.suites.store import Suite, shard_path
 from merbench.suites.verify import roots_of, verify_suite
 from tests.suites.test_plan import plan
@@ -136,6 +138,13 @@ def test_a_path_that_is_a_file_is_refused(merbench, texts, tmp_path):
     merbench("corrupt", "--dataset", "table", "--root", texts, *TYPOS, "--out", path).refused("is a file")
     merbench("suite", "verify", path).refused("is a file")
     assert path.read_text() == "here"
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(merbench, texts, tmp_path):
+    (tmp_path / "file").write_text("here")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    for out in (tmp_path / "file" / "suite", tmp_path / "dangling", tmp_path / ("x" * 300)):
+        merbench("corrupt", "--dataset", "table", "--root", texts, *TYPOS, "--out", out).refused(out.name)
 
 
 def test_a_second_process_is_refused_while_the_first_one_writes(merbench, texts, tmp_path):
@@ -266,6 +275,38 @@ def test_verify_notices_damaged_bytes(merbench, typo_suite):
     merbench("suite", "verify", typo_suite).refused()
 
 
+def test_rows_in_another_order_or_too_few_are_nobodys(merbench, typo_suite, tmp_path):
+    """Joined by position, they would be scored with other samples' labels."""
+    path = shard_path(typo_suite, Suite.open(typo_suite).cells[1].cell_id, 0)
+    table = pq.read_table(path, partitioning=None)
+    for changed in (table.take([1, 0, *range(2, len(table))]), table.slice(0, 40), table.slice(0, 0)):
+        pq.write_table(changed, path, row_group_size=32)
+        merbench("suite", "verify", typo_suite).refused(str(path))
+        merbench("eval", "--suite", typo_suite, "--model", "majority", "--out", tmp_path / "run").refused(
+            str(path)
+        )
+
+
+def test_running_again_does_not_sign_what_was_tampered_with(merbench, texts, typo_suite):
+    suite = Suite.open(typo_suite)
+    tamper(shard_path(typo_suite, suite.cells[1].cell_id, 0), "achieved", lambda _: "{}")
+    shard_path(typo_suite, suite.cells[2].cell_id, 1).unlink()
+    command = ("corrupt", "--dataset", "table", "--root", texts, *TYPOS, "--out", typo_suite)
+    assert merbench(*command).code == 0
+    merbench("suite", "verify", typo_suite).refused("achieved")
+
+
+def test_a_damaged_shard_is_named_when_the_suite_is_built_again(merbench, texts, typo_suite):
+    path = shard_path(typo_suite, "clean", 1)
+    before = fingerprint(typo_suite)
+    path.write_bytes(path.read_bytes()[:200])
+    command = ("corrupt", "--dataset", "table", "--root", texts, *TYPOS, "--out", typo_suite)
+    merbench(*command).refused(str(path), "delete it")
+    path.unlink()
+    assert merbench(*command).code == 0
+    assert fingerprint(typo_suite) == before
+
+
 def test_a_missing_shard_is_named(merbench, typo_suite):
     path = shard_path(typo_suite, "clean", 1)
     path.unlink()
@@ -284,6 +325,14 @@ def test_a_suite_of_another_format_is_refused_with_the_reason(merbench, typo_sui
 def test_an_unfinished_suite_says_how_to_finish_it(merbench, typo_suite):
     (typo_suite / "manifest.json").unlink()
     merbench("suite", "show", typo_suite).refused("unfinished", "merbench corrupt")
+
+
+def test_the_room_that_is_asked_for_is_about_what_is_taken(texts, tmp_path):
+    data = load_dataset("table", texts)
+    for number, name in enumerate(("text/typo", "modality/dropout")):
+        small = make_plan(data, [parse_corruption(name, {})], (1, 2, 3))
+        written = build_suite(small, tmp_path / str(number)).manifest["shards"].values()
+        assert 0.5 < estimate_bytes(small) / sum(shard["bytes"] for shard in written) < 2
 
 
 def test_too_little_room_is_said_before_anything_is_written(merbench, texts, tmp_path, monkeypatch):
