@@ -169,17 +169,19 @@ def _index(seed: int, **sizes: int) -> tuple[Utterance, ...]:
 def _split(seed: int, split: str, size: int) -> Iterator[Utterance]:
     """Yield the index of one split.
 
-    Labels and intensities come in blocks that hold every combination once, in random order, so that any
-    number of utterances is nearly balanced.
+    Labels and intensities come in blocks that hold every combination once, and dialogues in rounds in
+    which everybody talks once, both in random order: any number of utterances is nearly balanced.
     """
     first = 100 * list(SPEAKERS).index(split)
+    speakers, conditions = SPEAKERS[split], len(_CONDITIONS)
+    round_length = speakers // 2 * _DIALOGUE
     for i in range(size):
-        if i % len(_CONDITIONS) == 0:
-            order = _stream(seed, split, "labels", str(i)).permutation(len(_CONDITIONS))
-        if i % _DIALOGUE == 0:
-            pair = _stream(seed, split, "dialogue", str(i)).permutation(SPEAKERS[split])[:2]
-        label, intensity = _CONDITIONS[order[i % len(_CONDITIONS)]]
-        number = int(pair[_stream(seed, split, "turn", str(i)).one_integer(0, 2)])
+        if i % conditions == 0:
+            order = _stream(seed, split, "labels", str(i)).permutation(conditions)
+        if i % round_length == 0:
+            partners = _stream(seed, split, "partners", str(i)).permutation(speakers).reshape(-1, 2)
+        label, intensity = _CONDITIONS[order[i % conditions]]
+        number = int(partners[i % round_length // _DIALOGUE, i % 2])
         yield Utterance(
             id=f"{split}-{i:05d}",
             label=label,

@@ -74,7 +74,7 @@ def vocal_tract(
                 x = _resonate(x, resonators[n, f], y1, y2, f)
             before = y1[formants]
             # A constriction radiates like a zero at 0 Hz: only what changes is heard.
-            out[t] = x + _resonate((noise[0, t] * hiss) >> 3, frication[n], y1, y2, formants) - before
+            out[t] = x + _resonate((noise[0, t] * hiss) >> 5, frication[n], y1, y2, formants) - before
     return out
 
 
