@@ -191,11 +191,13 @@ class Batch:
         return np.array([text is not None for text in self.text], dtype=bool)
 
     def shares(self, other: Batch, modality: Modality) -> bool:
-        """Tell whether both hold one and the same buffer, so that nothing in it can differ."""
+        """Tell whether what this batch has of a modality is the other's, buffer and rates or times alike."""
         if modality == "audio":
-            return self.audio.values is other.audio.values
+            rates = zip(self.sample_rates, other.sample_rates, strict=True)
+            return self.audio.values is other.audio.values and all(a in (None, b) for a, b in rates)
         if modality == "vision":
-            return self.frames.values is other.frames.values
+            times = zip(self.timestamps, other.timestamps, strict=True)
+            return self.frames.values is other.frames.values and all(a is None or a is b for a, b in times)
         return self.text is other.text
 
     def replace(self, **media: Any) -> Batch:

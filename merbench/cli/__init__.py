@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 _INTERRUPTED = 130  # what typer makes of a KeyboardInterrupt
@@ -20,6 +21,9 @@ def main(arguments: list[str] | None = None) -> None:
 
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name must not end a run on an ASCII terminal
     try:
         code = _app.app(
             args=[word for word in words if word != "--debug"], prog_name="merbench", standalone_mode=False

@@ -48,6 +48,8 @@ def evaluate(
 
     Writes predictions.parquet and result.json; an interrupted run goes on where it stopped.
     """
+    import pyarrow
+
     from merbench.cli._console import emit, progress, say
     from merbench.cli._console import out as console
     from merbench.errors import MerbenchError
@@ -56,6 +58,8 @@ def evaluate(
     from merbench.evaluation.table import render, require_metric
 
     require_metric(metric)
+    # Arrow's own pool keeps what it has freed, and a long run would seem to grow.
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
     source: Source
     if suite is not None:
         from merbench.suites.store import Suite

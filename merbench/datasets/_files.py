@@ -115,14 +115,14 @@ class FileDataset(Dataset):
         )
 
     def source_hash(self, utterances: Sequence[Utterance]) -> str:
-        """Return a hash over the files' bytes, and over label, transcript, speaker, dialogue and split."""
+        """Return a hash over the files' bytes, and over transcripts and every fact about the utterances."""
         files = list(dict.fromkeys(file for u in utterances for file in u.source.files))
         with ThreadPoolExecutor(_THREADS) as pool:
             digests = dict(zip(files, pool.map(_sha256, files), strict=True))
 
         def leaf(u: Utterance) -> str:
             media = [digests.get(file) for file in (u.source.audio, u.source.video)]
-            return hash_json([*media, u.label, u.source.text, u.speaker, u.dialogue, u.split])
+            return hash_json([*media, u.label, u.source.text, u.speaker, u.dialogue, u.split, dict(u.extra)])
 
         return merkle_root({u.id: leaf(u) for u in utterances})
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
@@ -28,8 +25,6 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 """Version of result.json; raised when a field changes its meaning."""
-
-_TOOLS = ("merbench", "numpy", "torch", "onnxruntime", "pyarrow", "scikit-learn", "transformers")
 
 
 def write_result(
@@ -72,7 +67,7 @@ def write_result(
         "marks": [mark.to_json() for mark in marks],
         "predictions": {"file": run.predictions.name, "sha256": hash_file(run.predictions)},
         "reference": None if reference is None else _reference(reference),
-        "environment": environment(),
+        "environment": run.environment,
         "cost": run.cost,
         "ci": None,
     }
@@ -125,23 +120,6 @@ def recompute(folder: Path) -> dict[str, Any]:
             f"{folder / 'result.json'} does not follow from its predictions", fix="run 'merbench eval' again"
         )
     return result
-
-
-def environment() -> dict[str, Any]:
-    """Return what the figures were made with: versions, processor, cores."""
-    tools: dict[str, str | None] = {}
-    for tool in _TOOLS:
-        try:
-            tools[tool] = version(tool)
-        except PackageNotFoundError:
-            tools[tool] = None
-    return {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "system": platform.system(),
-        "cores": os.cpu_count(),
-        "tools": tools,
-    }
 
 
 def _metrics(predictions: Path, result: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from merbench.errors import MerbenchError
 from merbench.evaluation.marks import marks_of
 from merbench.evaluation.result import read_result, write_result
 from merbench.evaluation.runner import Run, discard_parts, read_state, run_identity, run_model
+from merbench.files import locked
 from merbench.hashing import hash_file, hash_json
 from merbench.labels import map_labels
 from merbench.models._load import load_model
@@ -78,19 +79,21 @@ def evaluate(
         or Path("runs")
         / f"{re.sub(r'[^A-Za-z0-9.]+', '-', adapter.name).strip('-')}-{hash_json(identity)[:8]}"
     )
-    finished = None if identity["fingerprint"] is None else _finished(target, identity)
-    root = source.content_root
-    if finished is None:
-        run = run_model(
-            source, adapter, labels, target, batch_size=batch_size, workers=workers, progress=progress
-        )
-    else:
-        run = Run(target, target / finished["predictions"]["file"], finished["cost"])
-        root = root or finished["content_root"]
-    if root is None and verify:
-        root = content_root(roots_of(source))
-    result = write_result(run, source, adapter, labels, marks, content_root=root, reference=reference)
-    discard_parts(target)
+    with locked(target):
+        finished = None if identity["fingerprint"] is None else _finished(target, identity)
+        root = source.content_root
+        if finished is None:
+            run = run_model(
+                source, adapter, labels, target, batch_size=batch_size, workers=workers, progress=progress
+            )
+        else:
+            predictions = target / finished["predictions"]["file"]
+            run = Run(target, predictions, finished["cost"], finished["environment"])
+            root = root or finished["content_root"]
+        if root is None and verify:
+            root = content_root(roots_of(source))
+        result = write_result(run, source, adapter, labels, marks, content_root=root, reference=reference)
+        discard_parts(target)
     return target, result
 
 

@@ -18,9 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from merbench.errors import MerbenchError
+from merbench.evaluation.environment import environment
 from merbench.evaluation.predictions import GROUP_FACTS, OUT_OF_SET, PARSED, SCHEMA, UNPARSED
 from merbench.evaluation.scorer import Batcher, Passes, Scorer
-from merbench.files import atomic, contents, locked, sweep, write_json
+from merbench.files import atomic, contents, sweep, write_json
 from merbench.hashing import hash_json
 from merbench.types import Cell
 
@@ -45,6 +46,7 @@ class Run:
     folder: Path
     predictions: Path
     cost: dict[str, Any]
+    environment: dict[str, Any]
 
 
 def run_model(
@@ -63,7 +65,8 @@ def run_model(
         source: a plan (streamed) or a suite (built).
         adapter: the model.
         labels: where its labels go.
-        folder: the run's folder; an unfinished run of the same model and suite is continued.
+        folder: the run's folder, locked by the caller; an unfinished run of the same model and suite is
+            continued.
         batch_size: rows per call; ``None`` takes the adapter's, halved when memory runs out.
         workers: threads that decode.
         progress: called with the number of samples just finished.
@@ -72,30 +75,29 @@ def run_model(
         MerbenchError: the folder holds another run, the model answers nonsense, a sample is unreadable.
         WriteError: the disk refuses; finished work items stay.
     """
-    with locked(folder):
-        state = _claim(source, adapter, labels, folder, batch_size)
-        sweep(folder)
-        batcher = Batcher(int(state["batch_size"]))
-        parts = [folder / "parts" / f"{shard:05d}.parquet" for shard in range(source.shards)]
-        for shard, part in enumerate(parts):
-            if part.exists():
-                if progress:
-                    progress(pq.read_metadata(part).num_rows // len(source.cells))
-                continue
-            started = time.perf_counter()
-            passes = Passes()
-            rows = _work_item(source, shard, adapter, labels, batcher, passes, workers, progress)
-            facts = {"passes": passes.to_json(), "wall_s": time.perf_counter() - started}
-            with atomic(part) as handle:
-                pq.write_table(
-                    rows.replace_schema_metadata({"cost": json.dumps(facts)}), handle, compression="zstd"
-                )
-            if batcher.size != state["batch_size"]:
-                state["batch_size"] = batcher.size
-                write_json(folder / "run.json", state)
-        predictions = folder / "predictions.parquet"
-        _merge(parts, predictions)
-        return Run(folder, predictions, _cost(parts, batcher.size))
+    state = _claim(source, adapter, labels, folder, batch_size)
+    sweep(folder)
+    batcher = Batcher(int(state["batch_size"]))
+    parts = [folder / "parts" / f"{shard:05d}.parquet" for shard in range(source.shards)]
+    for shard, part in enumerate(parts):
+        if part.exists():
+            if progress:
+                progress(pq.read_metadata(part).num_rows // len(source.cells))
+            continue
+        started = time.perf_counter()
+        passes = Passes()
+        rows = _work_item(source, shard, adapter, labels, batcher, passes, workers, progress)
+        facts = {"passes": passes.to_json(), "wall_s": time.perf_counter() - started}
+        with atomic(part) as handle:
+            pq.write_table(
+                rows.replace_schema_metadata({"cost": json.dumps(facts)}), handle, compression="zstd"
+            )
+        if batcher.size != state["batch_size"]:
+            state["batch_size"] = batcher.size
+            write_json(folder / "run.json", state)
+    predictions = folder / "predictions.parquet"
+    _merge(parts, predictions)
+    return Run(folder, predictions, _cost(parts, batcher.size), state["environment"])
 
 
 def discard_parts(folder: Path) -> None:
@@ -117,7 +119,7 @@ def read_state(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if not {"run_id", "batch_size"} <= state.keys():
+        if not {"run_id", "batch_size", "environment"} <= state.keys():
             raise ValueError("fields are missing")
     except (ValueError, AttributeError) as error:
         raise MerbenchError(
@@ -149,18 +151,27 @@ def _claim(
     identity = run_identity(source, adapter, labels)
     found = read_state(folder)
     if found is not None:
-        if found["run_id"] != hash_json(identity):
+        begun = (folder / "result.json").exists() or (folder / "parts").is_dir()
+        if begun and found["run_id"] != hash_json(identity):
             raise MerbenchError(
                 f"{folder} holds a run of another model or suite, or with other --labels "
                 f"({found.get('model')})",
                 fix="choose another --out, or delete that folder",
             )
-        if identity["fingerprint"] is not None:
+        same_tools = found["environment"] == environment()
+        if begun and same_tools and identity["fingerprint"] is not None:
             return {**found, "batch_size": batch_size or found["batch_size"]}
-        discard_parts(folder)  # nobody can tell whether it is still the same model
+        # Without a fingerprint nobody can tell whether it is still the same model; and no run is made by
+        # two sets of library versions.
+        discard_parts(folder)
     elif contents(folder):
         raise MerbenchError(f"{folder} is not empty and holds no run", fix="choose another --out")
-    state = {"run_id": hash_json(identity), **identity, "batch_size": batch_size or adapter.batch_size}
+    state = {
+        "run_id": hash_json(identity),
+        **identity,
+        "batch_size": batch_size or adapter.batch_size,
+        "environment": environment(),
+    }
     write_json(folder / "run.json", state)
     return state
 

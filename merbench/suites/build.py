@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from merbench.errors import MerbenchError
 from merbench.files import atomic, contents, locked, sweep, write_json
-from merbench.hashing import hash_file
+from merbench.hashing import canonical_json, hash_file
 from merbench.suites.card import suite_card
 from merbench.suites.content import content_root, hash_sample
 from merbench.suites.plan import CHUNK_ROWS, SHARD_ROWS
@@ -76,6 +76,8 @@ def build_suite(
     with locked(folder):
         _claim(plan, folder)
         sweep(folder)
+        if not (folder / "manifest.json").exists():
+            _discard_others(folder)
         kept = set((folder / "data").rglob("*.parquet"))
         for shard in range(plan.shards):
             todo = [c for c in plan.cells if not shard_path(folder, c.cell_id, shard).exists()]
@@ -94,6 +96,18 @@ def build_suite(
                 manifest["shards"][name] = claimed["shards"][name]
         write_json(path, manifest)
     return Suite.open(folder)
+
+
+def _tools() -> dict[str, str]:
+    return {tool: version(tool) for tool in _TOOLS}
+
+
+def _discard_others(folder: Path) -> None:
+    """Remove the shards of an unfinished suite that other versions began: no suite is made by two."""
+    mine = canonical_json(_tools()).encode()
+    for shard in (folder / "data").rglob("*.parquet"):
+        if (pq.read_schema(shard).metadata or {}).get(b"tools") != mine:
+            shard.unlink()
 
 
 def write_recipe(plan: Plan, folder: Path) -> None:
@@ -156,14 +170,15 @@ def _build_shard(
     progress: Callable[[int], None] | None,
 ) -> None:
     wanted = {cell.cell_id for cell in todo}
+    schema = SCHEMA.with_metadata({"tools": canonical_json(_tools())})
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(max_workers=workers) as pool:
         writers = {}
         for cell in todo:
             handle = stack.enter_context(atomic(shard_path(folder, cell.cell_id, shard)))
-            writers[cell.cell_id] = stack.enter_context(pq.ParquetWriter(handle, SCHEMA, **PARQUET))
+            writers[cell.cell_id] = stack.enter_context(pq.ParquetWriter(handle, schema, **PARQUET))
         for chunk in plan.chunks(shard, workers=workers):
             for cell, rows in encoded(chunk, wanted, pool):
-                table = pa.Table.from_pylist(rows, schema=SCHEMA)
+                table = pa.Table.from_pylist(rows, schema=schema)
                 writers[cell.cell_id].write_table(table, row_group_size=CHUNK_ROWS)
             if progress:
                 progress(len(chunk.utterances))
@@ -212,7 +227,7 @@ def _manifest(plan: Plan, folder: Path) -> dict[str, Any]:
         "cells": [cell.to_json() for cell in plan.cells],
         "roots": roots,
         "shards": shards,
-        "tools": {tool: version(tool) for tool in _TOOLS},
+        "tools": _tools(),
     }
 
 
