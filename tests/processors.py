@@ -5,7 +5,16 @@ from __future__ import annotations
 import os
 
 # numpy's names since 2.4: X86_V3 is AVX2 and FMA, X86_V4 is AVX512; the older names are kept for 2.x.
-_AVX512 = ["X86_V4", "AVX512F", "AVX512CD", "AVX512_SKX", "AVX512_CLX", "AVX512_CNL", "AVX512_ICL", "AVX512_SPR"]
+_AVX512 = [
+    "X86_V4",
+    "AVX512F",
+    "AVX512CD",
+    "AVX512_SKX",
+    "AVX512_CLX",
+    "AVX512_CNL",
+    "AVX512_ICL",
+    "AVX512_SPR",
+]
 _AVX2 = ["X86_V3", "AVX2", "FMA3"]
 
 OLDER = {"without AVX512": _AVX512, "without AVX512 and AVX2": [*_AVX512, *_AVX2]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from merbench.cli import _corrupt, _dataset, _demo, _eval, _list, _suite
@@ -15,6 +17,25 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Every command takes --json (machine-readable stdout) and --debug (tracebacks).",
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from merbench import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
 app.command("demo")(_demo.demo)
 app.command("list")(_list.list_plugins)
 app.command("corrupt")(_corrupt.corrupt)

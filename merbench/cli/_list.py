@@ -18,7 +18,8 @@ KINDS = ("corruptions", "datasets", "models")
 
 
 def list_plugins(
-    kind: Annotated[str, typer.Argument(help="corruptions, datasets or models")], json: AsJson = False
+    kind: Annotated[str, typer.Argument(help="corruptions, datasets or models")] = "corruptions",
+    json: AsJson = False,
 ) -> None:
     """List what is registered, ours and everybody else's."""
     from merbench.cli._console import emit, out

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 SCORED = "scored"
 NOT_APPLICABLE = "not applicable"
+_SCRIPTED = "the text is scripted"
+_TO_NO_SAMPLE = "it applies to no sample"
 
 GROUP_METRICS = ("uar", "accuracy")
 
@@ -60,7 +62,8 @@ def summarise(
         cells: the suite's cells, the clean one among them.
         classes: the scored classes; samples with another label are counted as ``unscored``.
         text_informative: whether the dataset's text carries emotion; if not, text cells are ``not
-            applicable``, have no metrics and enter no aggregate.
+            applicable``, have no metrics and enter no aggregate. Neither does a cell that applied to no
+            sample.
         reference: the summary of a reference model over the same cells, for CE and mCE.
 
     Returns:
@@ -85,7 +88,9 @@ def summarise(
         "n": len(results.grid.truth),
         "unscored": results.grid.unscored,
         "cells": [
-            _cell(results, position[cell.cell_id]) if cell.cell_id in position else _not_applicable(cell)
+            _not_applicable(cell, _SCRIPTED)
+            if cell.cell_id in ignored
+            else _cell(results, position[cell.cell_id])
             for cell in cells
         ],
         "corruptions": corruptions,
@@ -117,8 +122,10 @@ class _Results:
 
     @cached_property
     def noisy(self) -> list[int]:
-        """The corrupted cells."""
-        return [k for k, cell in enumerate(self.grid.cells) if not cell.is_clean]
+        """The corrupted cells that apply to any sample: one that hides nothing must not count as harmless."""
+        return [
+            k for k, cell in enumerate(self.grid.cells) if not cell.is_clean and self.grid.applied[k].any()
+        ]
 
     @cached_property
     def variants(self) -> dict[str, list[int]]:
@@ -171,10 +178,11 @@ def _describe(cell: Cell) -> dict[str, Any]:
     return {"cell_id": cell.cell_id, **cell.to_json(), "family": cell.family}
 
 
-def _not_applicable(cell: Cell) -> dict[str, Any]:
+def _not_applicable(cell: Cell, why: str) -> dict[str, Any]:
     return {
         **_describe(cell),
         "status": NOT_APPLICABLE,
+        "why": why,
         "n": None,
         "n_applied": None,
         "metrics": None,
@@ -186,6 +194,8 @@ def _not_applicable(cell: Cell) -> dict[str, Any]:
 def _cell(results: _Results, k: int) -> dict[str, Any]:
     grid = results.grid
     cell, status, confusion = grid.cells[k], grid.status[k], results.confusion[k]
+    if not cell.is_clean and k not in results.noisy:
+        return _not_applicable(cell, _TO_NO_SAMPLE)
     return {
         **_describe(cell),
         "status": SCORED,

@@ -147,14 +147,24 @@ def _rows(summary: Summary, metric: str) -> Iterator[_Row]:
             yield _Row((name if i == 0 else "", str(severity["severity"]), n, *cells), starts_section=i == 0)
         if len(entry["severities"]) > 1:
             yield _Row(("", "mean", n, *_figures(entry["robustness"], metric)))
-    for name in dict.fromkeys(c["corruption"] for c in summary["cells"] if c["status"] == NOT_APPLICABLE):
+    for name, severities, why in _left_out(summary):
         blank = [""] * (len(_header(metric)) - 2)
-        yield _Row((f"{name}: {NOT_APPLICABLE}, the text is scripted", *blank, ""), starts_section=True)
+        yield _Row((f"{name}: {NOT_APPLICABLE}, {why}", severities, *blank), starts_section=True)
     for i, family in enumerate(summary["families"]):
         cells = _figures(family["robustness"], metric)
         yield _Row((f"all of {family['family']}", "", n, *cells), starts_section=i == 0)
     if summary["families"]:
         yield _Row(("overall", "", n, *_figures(summary["overall"], metric)))
+
+
+def _left_out(summary: Summary) -> Iterator[tuple[str, str, str]]:
+    """Yield corruption, severities and reason of the cells that are not applicable."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for cell in summary["cells"]:
+        if cell["status"] == NOT_APPLICABLE:
+            found.setdefault((cell["corruption"], cell["why"]), []).append(str(cell["severity"]))
+    for (name, why), severities in found.items():
+        yield name, ",".join(dict.fromkeys(severities)), why
 
 
 def _figures(robustness: Robustness, metric: str) -> tuple[str, ...]:

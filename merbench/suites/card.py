@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from merbench.types import CLEAN
+
 if TYPE_CHECKING:
     from merbench.suites.plan import Plan
 
@@ -33,8 +35,9 @@ def suite_card(plan: Plan) -> str:
         "of the rest: a modality that is `present` but null is the clean one. Rows are in a hashed order.",
         "",
         "```python",
-        "import datasets",
-        f'cell = datasets.load_dataset(FOLDER, "{plan.cells[-1].cell_id}", split="test")',
+        "import datasets, io, soundfile",
+        f'cell = datasets.load_dataset(FOLDER, "{CLEAN}", split="test")',
+        'audio, rate = soundfile.read(io.BytesIO(cell[0]["audio"]["bytes"]), dtype="int16")',
         "```",
         "",
         "| cell | corruption | severity |",

@@ -58,12 +58,6 @@ def test_metrics_over_the_samples_to_which_the_corruption_applied_have_clean_ove
     assert noisy["applied"]["accuracy"] == {"clean": 1.0, "noisy": 0.0, "drop": 1.0, "retention": 0.0}
 
 
-def test_a_cell_that_applied_to_nothing_has_no_figures_over_what_it_applied_to():
-    given_rows = [{**r, "applied": False} for r in rows(TRUTH, {CLEAN: ALL_RIGHT, cell(): ALL_RIGHT})]
-    noisy = summarise(table(given_rows), [CLEAN, cell()], CLASSES)["cells"][1]
-    assert set(noisy["applied"]["uar"].values()) == {None}
-
-
 def test_the_mean_goes_over_draws_then_severities_then_options_then_corruptions_then_families():
     found = summary(
         {
@@ -114,6 +108,19 @@ def test_text_cells_of_scripted_data_are_not_applicable_and_leave_every_aggregat
     assert [c["corruption"] for c in found["corruptions"]] == ["audio/rain"]
     assert found["overall"]["uar"]["noisy"] == 0.5
     assert summary(answers)["overall"]["uar"]["noisy"] == 0.25
+
+
+def test_a_cell_that_applies_to_no_sample_is_not_applicable_rather_than_harmless():
+    inert = cell("vision/mask")
+    idle = [
+        {**row, "applied": False} if row["cell_id"] == inert.cell_id else row
+        for row in rows(TRUTH, {CLEAN: ALL_RIGHT, cell(): HALF_RIGHT, inert: ALL_RIGHT})
+    ]
+    found = summarise(table(idle), [CLEAN, cell(), inert], CLASSES)
+    assert [c["status"] for c in found["cells"]] == [SCORED, SCORED, NOT_APPLICABLE]
+    assert found["cells"][2]["why"] == "it applies to no sample"
+    assert [f["family"] for f in found["families"]] == ["audio"]
+    assert found["overall"]["uar"]["noisy"] == 0.5
 
 
 def test_corruption_errors_are_null_without_a_reference():
