@@ -84,7 +84,8 @@ def write_json(path: Path, value: Any) -> None:
 
 def contents(folder: Path) -> list[Path]:
     """Return what is in a folder, our lock and the left-overs of a killed process aside."""
-    return [path for path in folder.iterdir() if path.name != _LOCK and not _is_leftover(path)]
+    there = folder.iterdir() if folder.exists() else ()
+    return [path for path in there if path.name != _LOCK and not _is_leftover(path)]
 
 
 def sweep(folder: Path) -> None:
