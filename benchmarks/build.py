@@ -1,6 +1,6 @@
 """Building a suite against decoding and losslessly encoding what is written.
 
-    python benchmarks/build.py [--samples 48]
+    python benchmarks/build.py [--samples 96]
 
 `core` x 5 severities on the synthetic set at 16 frames of 224 px, one and two workers. The
 alternative decodes the same samples and encodes the same media, in the same number of threads,
@@ -29,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--samples", type=int, default=48)
+    parser.add_argument("--samples", type=int, default=96)
     arguments = parser.parse_args()
     dataset = datasets["synthetic"]()
     corruptions = [parse_corruption(spec, {}) for spec in PRESETS["core"]]

@@ -4,7 +4,7 @@
     python benchmarks/synthetic.py figures [--size N]   # prints the tables of docs/synthetic.md
     python benchmarks/synthetic.py sentences            # prints some
     python benchmarks/synthetic.py photographs DIR      # what networks trained on photographs see
-    python benchmarks/synthetic.py speed                # samples per second on one core
+    python benchmarks/synthetic.py speed                # rates on one core
 
 DIR holds ``faceapi_expression.onnx`` and ``fer2013_mini_xception.onnx``.
 `figures` trains the baselines on N utterances of the train split and scores everything on N / 2 of the
@@ -260,7 +260,10 @@ def photographs(folder: Path) -> None:
 
 
 def speed() -> None:
-    """Print how many samples per second one core makes."""
+    """Print how many samples per second one core makes, and how many late-fusion encodes."""
+    import torch
+
+    torch.set_num_threads(1)
     dataset = Synthetic()
     utterances = dataset.utterances()[:120]
     dataset.load(utterances[0])
@@ -268,7 +271,15 @@ def speed() -> None:
     for utterance in utterances:
         dataset.load(utterance)
     seconds = time.perf_counter() - started
-    print(f"{len(utterances) / seconds:.0f} samples/s (sound, 16 frames of 224 px, text)")
+    print(f"made: {len(utterances) / seconds:.0f} samples/s (sound, 16 frames of 224 px, text)")
+
+    model, batch = LateFusion(), Batch.of([dataset.load(u) for u in utterances[:32]])
+    model.predict(batch)
+    started = time.perf_counter()
+    for _ in range(10):
+        model.predict(batch)
+    seconds = time.perf_counter() - started
+    print(f"encoded and fused: {10 * len(batch) / seconds:.0f} utterances/s")
 
 
 def sentences() -> None:
@@ -290,7 +301,7 @@ def pictures() -> None:
     dataset = Synthetic()
     _faces(dataset).savefig(IMAGES / "synthetic-faces.png", dpi=80)
     _course(dataset).savefig(IMAGES / "synthetic-course.png", dpi=80)
-    _voices(dataset).savefig(IMAGES / "synthetic-voices.png", dpi=80)
+    _voices(dataset).savefig(IMAGES / "synthetic-voices.png", dpi=60)
 
 
 def of_cue(dataset: Synthetic, modality: Modality, cue: Cue, intensity: Intensity) -> Iterator[Utterance]:

@@ -92,9 +92,9 @@ class Synthetic(Dataset):
         who, looks = _person(self.seed, str(utterance.speaker), str(utterance.extra["gender"]))
 
         speech = voice.plan(rng.child("speech"), who, cues["audio"], strength["audio"])
-        audio, rate, clipped = voice.render(rng.child("sound"), who, speech), voice.RATE, 0
-        if self.media.sample_rate not in (None, rate):
-            rate = self.media.sample_rate
+        audio, clipped = voice.render(rng.child("sound"), who, speech)
+        rate = self.media.sample_rate or voice.RATE
+        if rate != voice.RATE:
             audio, clipped = to_pcm16(resample(audio, voice.RATE, rate))
         shares = np.arange(self.media.frames) / self.media.frames
         timestamps = shares * (speech.duration / voice.RATE)

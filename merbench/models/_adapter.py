@@ -124,7 +124,9 @@ class SplitAdapter(Adapter):
     def encode_present(self, modality: Modality, batch: Batch) -> npt.NDArray[np.float32]:
         """Encode the rows that have `modality`; the others get zeros."""
         rows = np.flatnonzero(batch.present(modality))
-        return scatter(self.encode(modality, batch.only(modality).take(rows)), rows, len(batch))
+        media = batch.only(modality)
+        part = media if len(rows) == len(batch) else media.take(rows)
+        return scatter(self.encode(modality, part), rows, len(batch))
 
 
 def scatter(encoded: npt.NDArray[np.float32], rows: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.float32]:

@@ -241,6 +241,14 @@ class TestCeiling:
             assert 0.85 < bayes_ceiling(pair) < 0.93
         assert 0.94 < bayes_ceiling() < 0.97
 
+    def test_the_page_prints_it(self):
+        page = (Path(__file__).parents[2] / "docs" / "synthetic.md").read_text(encoding="utf-8")
+        for k in (1, 2, 3):
+            for subset in itertools.combinations(MODALITIES, k):
+                both, weak, strong = (f"{bayes_ceiling(subset, i):.3f}" for i in (None, "low", "high"))
+                row = r" \| ".join((re.escape(" + ".join(subset)), both, "0.*", weak, "0.*", strong))
+                assert re.search(rf"^\| {row} \|", page, re.MULTILINE), subset
+
     def test_an_observer_who_reads_every_cue_reaches_it_and_no_more(self):
         dataset = Synthetic(train=6_000)
         rows = [u for u in dataset.utterances() if u.split == "train"]

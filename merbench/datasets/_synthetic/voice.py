@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from merbench.media.resample import to_pcm16
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -28,7 +30,7 @@ FRAME = 80
 FRAMES_PER_SECOND = RATE // FRAME
 
 _DURATION = (2 * RATE, 4 * RATE)
-_RMS = (400, 1500)  # -38 to -27 dBFS: leaves 27 dB for peaks, so that nothing ever clips
+_RMS = (400, 1500)  # -38 to -27 dBFS: leaves 27 dB for peaks
 _LOUDNESS_TREMOR = 5  # a trembling voice wavers more in loudness than in pitch, in thousandths
 _COEFFICIENT = 1 << 24
 _PHASE = 1 << 32
@@ -47,6 +49,8 @@ class Phone(NamedTuple):
     constriction: int
     jaw: int
 
+
+_FORMANTS, _AMPLITUDES, _CONSTRICTION, _JAW = slice(1, 4), slice(4, 7), 7, 8  # columns of an array of phones
 
 # Formants: averages of the men of Peterson & Barney (1952).
 _VOWELS = tuple(
@@ -150,9 +154,9 @@ class Voice:
 
 @dataclass(frozen=True)
 class Speech:
-    """What is going to be said: control tracks at `FRAMES_PER_SECOND`.
+    """What is going to be said: `duration` in samples at `RATE`, and tracks at `FRAMES_PER_SECOND`.
 
-    `duration` is in samples at `RATE`; `jaw` [N] is how far the mouth opens for the sounds, 0..1000.
+    `phones` [N, 9] are the targets of a `Phone` per frame, `f0` [N] is in mHz.
     """
 
     duration: int
@@ -163,7 +167,7 @@ class Speech:
     @property
     def jaw(self) -> npt.NDArray[np.int64]:
         """How far the jaw drops for the sounds, 0..1000 per frame."""
-        return _smooth(self.phones[:, 8], 7)
+        return _smooth(self.phones[:, _JAW], 7)
 
 
 def plan(rng: Stream, voice: Voice, cue: Cue, strength: int) -> Speech:
@@ -171,37 +175,40 @@ def plan(rng: Stream, voice: Voice, cue: Cue, strength: int) -> Speech:
     duration = rng.one_integer(*_DURATION)
     full = _PROSODY[cue]
     prosody = Prosody(*(h + (f - h) * strength // 1000 for h, f in zip(_HABIT, full, strict=True)))
-    frames = -(-duration // FRAME)
-    lead, tail = (int(n) for n in rng.integers(2, 12, 32))
-    rows: list[Phone] = [_SILENCE]
-    lengths: list[int] = [lead]
-    accents: list[int] = [0]
-    spent, pause_after = lead, rng.one_integer(4, 9)
+    script = _syllables(rng, voice, prosody, -(-duration // FRAME))
+    phones, accents = script[:, :-1], script[:, -1]
+    return Speech(duration, phones, _intonation(accents, voice, prosody), prosody)
+
+
+def _syllables(rng: Stream, voice: Voice, prosody: Prosody, frames: int) -> npt.NDArray[np.int64]:
+    """Draw silence, syllables in groups with pauses between them, and silence.
+
+    Returns:
+        The targets of a phone and the accent of its syllable in each frame [N, 9 + 1].
+    """
+    lead, tail = rng.integers(2, 12, 32).tolist()
+    script = [(_SILENCE, lead, 0)]  # phone, its length in frames, accent in thousandths of F0
+    spent, group = lead, rng.one_integer(4, 9)
     while spent < frames - tail:
         stressed = rng.one_integer(0, 100) < 40
         stretch = rng.one_integer(800, 1250) * (1150 if stressed else 950) // 1000
-        loud = 1000 if stressed else 1000 - 350 * prosody.dynamics // 1000
+        loudness = 1000 if stressed else max(200, 1000 - 350 * prosody.dynamics // 1000)
         accent = rng.one_integer(80, 180) if stressed else rng.one_integer(-60, 20)
         for phone in (*rng.choice(_ONSETS), rng.choice(_VOWELS)):
-            length = max(2, phone.milliseconds * stretch // 5 * 1000 // (voice.rate * prosody.rate))
-            rows.append(phone._replace(voicing=phone.voicing * max(loud, 200) // 1000))
-            lengths.append(length)
-            accents.append(accent)
-            spent += length
-        pause_after -= 1
-        if pause_after == 0:
-            pause_after, pause = rng.one_integer(4, 9), rng.one_integer(12, 40)
-            rows.append(_SILENCE)
-            lengths.append(pause)
-            accents.append(0)
+            length = phone.milliseconds * stretch // 5 * 1000 // (voice.rate * prosody.rate)
+            voiced = phone._replace(voicing=phone.voicing * loudness // 1000)
+            script.append((voiced, max(2, length), accent))
+            spent += script[-1][1]
+        group -= 1
+        if group == 0:
+            group, pause = rng.one_integer(4, 9), rng.one_integer(12, 40)
+            script.append((_SILENCE, pause, 0))
             spent += pause
-    rows.append(_SILENCE)
-    lengths.append(frames)
-    accents.append(0)
-    phones = np.repeat(np.array(rows, dtype=np.int64), lengths, axis=0)[:frames]
-    phones[frames - tail :, 4:7] = 0
-    f0 = _intonation(np.repeat(np.array(accents, dtype=np.int64), lengths)[:frames], voice, prosody)
-    return Speech(duration, phones, f0, prosody)
+    script.append((_SILENCE, frames, 0))
+    targets = np.array([(*phone, accent) for phone, _, accent in script], dtype=np.int64)
+    track = np.repeat(targets, [length for _, length, _ in script], axis=0)[:frames]
+    track[frames - tail :, _AMPLITUDES] = 0
+    return track
 
 
 def _intonation(accents: npt.NDArray[np.int64], voice: Voice, prosody: Prosody) -> npt.NDArray[np.int64]:
@@ -224,8 +231,8 @@ def _tremor(frames: int, prosody: Prosody) -> npt.NDArray[np.int64]:
     return triangle * prosody.tremor // 1000
 
 
-def render(rng: Stream, voice: Voice, speech: Speech) -> npt.NDArray[np.int16]:
-    """Return PCM16 [T] at `RATE`; the RMS is drawn apart from everything else."""
+def render(rng: Stream, voice: Voice, speech: Speech) -> tuple[npt.NDArray[np.int16], int]:
+    """Return PCM16 [T] at `RATE` and how many of its samples clip; the RMS is drawn apart from all else."""
     from merbench.datasets._synthetic.kernels import vocal_tract
 
     phones, prosody = speech.phones, speech.prosody
@@ -234,29 +241,29 @@ def render(rng: Stream, voice: Voice, speech: Speech) -> npt.NDArray[np.int16]:
     noise = rng.words(frames * FRAME // 2).astype("<u8").view("<i2").reshape(2, -1)
     tract = voice.tract * prosody.formants // 1000
     formants = np.empty((frames, 5), dtype=np.int64)
-    formants[:, :3] = _smooth(phones[:, 1:4], 9) * tract // 1000
+    formants[:, :3] = _smooth(phones[:, _FORMANTS], 9) * tract // 1000
     formants[:, 3:] = np.array([voice.f4, voice.f5]) * tract // 1000
     bandwidths = np.array([70, 90, 130, 220, 300], dtype=np.int64)
-    amplitude = _smooth(phones[:, 4:7], 5)
+    amplitude = _smooth(phones[:, _AMPLITUDES], 5)
     amplitude[:, 0] = amplitude[:, 0] * (1000 + _LOUDNESS_TREMOR * _tremor(frames, prosody)) // 1000
     amplitude[:, 1] = amplitude[:, 1] * voice.breath // 1000
     amplitude[:, 1] += amplitude[:, 0] * voice.breath // 1000 * prosody.breath // 1000 * 90 // 1000
     source = np.empty((frames, 3), dtype=np.int64)
     source[:, 0] = voice.opening - prosody.brightness // 4
     source[:, 1] = voice.tilt + prosody.brightness
-    source[:, 2] = prosody.jitter * 4
+    source[:, 2] = prosody.jitter * 4  # from thousandths to 2^-12
     pressure = vocal_tract(
         (speech.f0 * _PHASE) // (1000 * RATE),
         amplitude,
         source,
         _resonator(formants, bandwidths),
-        _resonator(_smooth(phones[:, 7], 3), np.array(600)),
+        _resonator(_smooth(phones[:, _CONSTRICTION], 3), np.array(600)),
         noise,
     )[: speech.duration]
     coarse = pressure >> 12  # so that the sum of squares stays below 2^63
     loudness = level / isqrt((int(coarse @ coarse) << 24) // len(coarse))
     room = level / voice.room / 18_918  # the RMS of 16-bit words, all equally likely
-    return np.rint(pressure * loudness + noise[1, : speech.duration] * room).astype(np.int16)
+    return to_pcm16(pressure * loudness + noise[1, : speech.duration] * room)
 
 
 def _resonator(frequency: npt.NDArray[np.int64], bandwidth: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
