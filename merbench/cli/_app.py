@@ -21,9 +21,9 @@ app = typer.Typer(
 
 def _show_version(asked: bool) -> None:
     if asked:
-        from merbench import __version__
+        from importlib.metadata import version
 
-        typer.echo(__version__)
+        typer.echo(version("merbench"))
         raise typer.Exit
 
 

@@ -226,7 +226,9 @@ def test_kill_9_at_any_moment_changes_no_byte(merbench, texts, tmp_path, typo_su
 def test_ctrl_c_is_one_line_and_the_next_run_finishes(merbench, texts, tmp_path, typo_suite):
     folder = tmp_path / "interrupted"
     command = ("corrupt", "--dataset", "table", "--root", texts, *TYPOS, "--out", folder)
-    process = in_a_process(*command, before=SLOWED)
+    # A shell that starts the tests in the background has interrupts ignored: the child listens again.
+    listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    process = in_a_process(*command, before=f"{listening}\n{SLOWED}")
     deadline = time.monotonic() + 60
     while not list(folder.rglob("*.parquet")):
         assert time.monotonic() < deadline
