@@ -30,7 +30,8 @@ def filled(page: Path) -> str:
 
     def table(match: re.Match[str]) -> str:
         folder, metric = match.groups()
-        return f"<!-- run: {folder} {metric} -->\n{to_markdown(recompute(ROOT / folder), metric=metric)}<!-- end -->"
+        shown = to_markdown(recompute(ROOT / folder), metric=metric)
+        return f"<!-- run: {folder} {metric} -->\n{shown}<!-- end -->"
 
     return TABLE.sub(table, page.read_text(encoding="utf-8"))
 
