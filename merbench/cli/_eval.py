@@ -48,8 +48,6 @@ def evaluate(
 
     Writes predictions.parquet and result.json; an interrupted run goes on where it stopped.
     """
-    import pyarrow
-
     from merbench.cli._console import emit, progress, say
     from merbench.cli._console import out as console
     from merbench.errors import MerbenchError
@@ -58,8 +56,7 @@ def evaluate(
     from merbench.evaluation.table import render, require_metric
 
     require_metric(metric)
-    # Arrow's own pool keeps what it has freed, and a long run would seem to grow.
-    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
+    _return_memory()
     source: Source
     if suite is not None:
         from merbench.suites.store import Suite
@@ -96,6 +93,23 @@ def evaluate(
     console().print(render(result, metric=metric))
     say(_passes(result["cost"]))
     say(f"predictions: {folder / 'predictions.parquet'}\nresult:      {folder / 'result.json'}")
+
+
+def _return_memory() -> None:
+    """Give freed arrays back to the system at once, so that a long run takes no more than a short one.
+
+    Arrow's own pool keeps what it has freed, and glibc raises the size from which it maps arrays of
+    their own (mallopt(3), M_MMAP_THRESHOLD) with every one freed, until its heap is full of holes.
+    """
+    import ctypes
+    import sys
+
+    import pyarrow
+
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        m_mmap_threshold, one_megabyte = -3, 1 << 20
+        libc.mallopt(m_mmap_threshold, one_megabyte)
 
 
 def _passes(cost: dict[str, Any]) -> str:
