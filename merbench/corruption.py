@@ -98,6 +98,15 @@ class Corruption(ABC):
         """Return the hash of outside data that the bytes depend on (a noise bank), or ``None``."""
         return None
 
+    @classmethod
+    def material(cls, options: Mapping[str, Any]) -> frozenset[str]:
+        """Return names for the outside recordings that a cell with these `options` may take.
+
+        What a model was hardened with and what it is tested with must not overlap. A name covers
+        recordings that belong together: a fold of a noise bank, for its clips may share a source.
+        """
+        return frozenset()
+
     def strength(self, severity: int) -> dict[str, float]:
         """Return the row of the severity table for `severity` in 1..5."""
         return {key: values[severity - 1] for key, values in self.severity.items()}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from merbench.hashing import hash_text
-from merbench.models import Adapter, SplitAdapter
+from merbench.models import Adapter, Answered, SplitAdapter
+from merbench.options import option
 
 EMOTIONS = ("neutral", "happy", "sad", "angry", "fear", "surprise")
 
@@ -145,3 +147,42 @@ class Breaks(TextOnly):
 
 class NoModel:
     """Not an adapter."""
+
+
+class Hungry(Greedy):
+    """Has no room for a single row."""
+
+    def predict(self, batch):
+        raise MemoryError("no room")
+
+
+class Both(Talker):
+    """Scores the labels and talks as well; the two agree where the text says ``Calm``."""
+
+    def predict(self, batch):
+        return Answered(np.tile([1.0, 0.0, 0.0], (len(batch), 1)), super().predict(batch))
+
+
+@dataclass
+class Prompted(TextOnly):
+    """Answers what its prompt says."""
+
+    prompt: str = option("calm", "the label to answer")
+
+    def predict(self, batch):
+        return [self.prompt] * len(batch)
+
+    def fingerprint(self):
+        return hash_text(self.prompt)
+
+
+@dataclass
+class Padded(TextOnly):
+    """Remembers how much it padded its batches."""
+
+    padding: ClassVar[int] = 0
+
+    def predict(self, batch):
+        sizes = [len(text or "") for text in batch.text]
+        Padded.padding += sum(max(sizes) - size for size in sizes)
+        return super().predict(batch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from merbench.corruption import Corruption, Measure
 from merbench.options import option
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -54,6 +54,11 @@ class BackgroundNoise(Corruption):
     @abstractmethod
     def bank(self) -> NoiseBank:
         """Where the noise comes from."""
+
+    @classmethod
+    def material(cls, options: Mapping[str, Any]) -> frozenset[str]:
+        """Return the folds that the noise comes from."""
+        return frozenset(f"{cls.name} fold {fold}" for fold in options["noise_folds"])
 
     @cached_property
     def clips(self) -> tuple[Clip, ...]:

@@ -24,7 +24,7 @@ def demo(
     from merbench.cli._console import emit, progress, say
     from merbench.cli._console import out as console
     from merbench.evaluation.run import evaluate
-    from merbench.evaluation.table import render
+    from merbench.evaluation.table import run_table
     from merbench.suites.build import build_suite
     from merbench.suites.plan import make_plan, parse_corruption
     from merbench.suites.presets import PRESETS
@@ -53,7 +53,7 @@ def demo(
                 suite, model, out / "runs" / model, workers=workers, progress=advance
             )
         if not json:
-            console().print(render(results[model], metric="uar"))
+            console().print(run_table(results[model], metric="uar").rich())
     if json:
         emit(results)
     say(f"done in {time.perf_counter() - started:.0f} s; everything is in {out}:")

@@ -24,11 +24,19 @@ def evaluate(
         typer.Option(help="A suite written by 'merbench corrupt'; without it, cells are streamed."),
     ] = None,
     out: Out = None,
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option(help="A prompt of the model, by name or file; several are compared, one run each."),
+    ] = None,
     labels: Annotated[
         str, typer.Option(help="strict, subset (score shared classes) or closed (missing ones: recall 0).")
     ] = "strict",
     metric: Annotated[str, typer.Option(help="The metric the table shows.")] = "uar",
     batch_size: Annotated[str, typer.Option(help="Rows per call, or 'auto'.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="What torch models compute in: float32, bfloat16 or float16.")
+    ] = "float32",
     reference: Annotated[
         Path | None, typer.Option(help="Another run's folder: corruption errors are given relative to it.")
     ] = None,
@@ -53,7 +61,10 @@ def evaluate(
     from merbench.errors import MerbenchError
     from merbench.evaluation.result import read_result
     from merbench.evaluation.run import evaluate as run_and_score
-    from merbench.evaluation.table import render, require_metric
+    from merbench.evaluation.run import folder_name
+    from merbench.evaluation.sensitivity import compare_prompts, prompts_table
+    from merbench.evaluation.table import require_metric, run_table
+    from merbench.models._load import with_option
 
     require_metric(metric)
     _return_memory()
@@ -74,25 +85,36 @@ def evaluate(
             f"--batch-size cannot be '{batch_size}'", fix="write 'auto' or a positive whole number"
         )
     size = None if batch_size == "auto" else int(batch_size)
-    with progress("evaluating", source.size) as advance:
-        folder, result = run_and_score(
-            source,
-            model,
-            out,
-            label_mode=labels,
-            batch_size=size,
-            reference=None if reference is None else read_result(reference),
-            verify=verify,
-            allow_contaminated=allow_contaminated,
-            workers=workers,
-            progress=advance,
-        )
-    if json:
-        emit(result)
+    settings: dict[str, Any] = {
+        "label_mode": labels,
+        "batch_size": size,
+        "reference": None if reference is None else read_result(reference),
+        "verify": verify,
+        "allow_contaminated": allow_contaminated,
+        "device": device,
+        "precision": precision,
+        "workers": workers,
+    }
+    specs = {name: with_option(model, "prompt", name) for name in prompt or ()} or {"": model}
+    results: dict[str, dict[str, Any]] = {}
+    for name, spec in specs.items():
+        target = out / folder_name(name) if out is not None and len(specs) > 1 else out
+        with progress(f"evaluating {name}".rstrip(), source.size) as advance:
+            folder, result = run_and_score(source, spec, target, progress=advance, **settings)
+        results[name] = result
+        if not json:
+            console().print(run_table(result, metric=metric).rich())
+        say(_passes(result["cost"]))
+        say(f"predictions: {folder / 'predictions.parquet'}\nresult:      {folder / 'result.json'}")
+    if len(specs) == 1:
+        if json:
+            emit(result)
         return
-    console().print(render(result, metric=metric))
-    say(_passes(result["cost"]))
-    say(f"predictions: {folder / 'predictions.parquet'}\nresult:      {folder / 'result.json'}")
+    comparison = compare_prompts(results)
+    if json:
+        emit(comparison)
+    else:
+        console().print(prompts_table(comparison, model, metric=metric).rich())
 
 
 def _return_memory() -> None:

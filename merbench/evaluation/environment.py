@@ -10,8 +10,8 @@ from typing import Any
 _TOOLS = ("merbench", "numpy", "torch", "onnxruntime", "pyarrow", "scikit-learn", "transformers")
 
 
-def environment() -> dict[str, Any]:
-    """Return what the figures were made with: versions, processor, cores."""
+def environment(device: str) -> dict[str, Any]:
+    """Return what the figures were made with: versions, processor, cores, and the model's `device`."""
     tools: dict[str, str | None] = {}
     for tool in _TOOLS:
         try:
@@ -23,5 +23,12 @@ def environment() -> dict[str, Any]:
         "machine": platform.machine(),
         "system": platform.system(),
         "cores": os.cpu_count(),
+        "device": device if device == "cpu" else _card(device),
         "tools": tools,
     }
+
+
+def _card(device: str) -> str:
+    import torch
+
+    return f"{device} ({torch.cuda.get_device_name(device)})"

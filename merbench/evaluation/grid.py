@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from merbench.errors import MerbenchError
 from merbench.evaluation.predictions import OUT_OF_SET, PARSED, UNPARSED
@@ -31,9 +32,12 @@ _COLUMNS = (
     "label",
     "prediction",
     "probabilities",
+    "stated",
     "parse_status",
     "applied",
     "speaker",
+    "dialogue",
+    "session",
     "extra",
 )
 
@@ -44,7 +48,9 @@ class Grid:
 
     `truth` is [n] in 0..C-1. The others are [K, n]: `answer` in 0..C, where C means "no class";
     `status` indexes `STATUSES`; `confidence` is the probability of the answered class, NaN where there
-    is none; `applied` tells where the corruption applied. `speakers` and `extra` are per sample.
+    is none; `agrees` is 1 where a text answer beside the logits names the same class, 0 where it does not,
+    -1 where there is no such text; `applied` tells where the corruption applied. `ids`, `speakers`,
+    `dialogues`, `sessions` and `extra` are per sample.
     `unscored` counts the samples whose label is none of the classes.
     """
 
@@ -53,8 +59,12 @@ class Grid:
     answer: npt.NDArray[np.int64]
     status: npt.NDArray[np.int64]
     confidence: npt.NDArray[np.float32]
+    agrees: npt.NDArray[np.int8]
     applied: npt.NDArray[np.bool_]
+    ids: tuple[str, ...]
     speakers: tuple[str | None, ...]
+    dialogues: tuple[str | None, ...]
+    sessions: tuple[str | None, ...]
     extra: tuple[dict[str, Any], ...]
     unscored: int
 
@@ -107,7 +117,7 @@ class _Reader:
         self.class_code = {name: c for c, name in enumerate(classes)}
         self.label_code: dict[str, int] = {}
         self.sample_code: dict[str, int] = {}
-        self.facts: list[tuple[str | None, str | None]] = []
+        self.facts: list[tuple[str | None, ...]] = []
         self.parts: list[tuple[np.ndarray, ...]] = []
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -124,13 +134,15 @@ class _Reader:
         parsed = np.flatnonzero(status == STATUSES.index(PARSED))
         answer[parsed] = _encode(batch["prediction"].take(pa.array(parsed)), self._class)
         confidence = self._confidence(batch["probabilities"], answer)
+        agrees = pc.equal(batch["stated"], batch["prediction"]).cast(pa.int8())
+        agrees = agrees.fill_null(-1).to_numpy(zero_copy_only=False)
         applied = batch["applied"].fill_null(False).to_numpy(zero_copy_only=False)
-        self.parts.append((cell, sample, label, status, answer, confidence, applied))
+        self.parts.append((cell, sample, label, status, answer, confidence, agrees, applied))
 
     def _keep_facts(self, batch: pa.RecordBatch, sample: np.ndarray, known: int) -> None:
-        """Keep speaker and extra facts of the samples that were not there before this batch."""
+        """Keep the facts about the samples that were not there before this batch."""
         codes, first = np.unique(sample, return_index=True)
-        rows = batch.select(["speaker", "extra"]).take(pa.array(first[codes >= known]))
+        rows = batch.select(["speaker", "dialogue", "session", "extra"]).take(pa.array(first[codes >= known]))
         self.facts.extend(zip(*(column.to_pylist() for column in rows.columns), strict=True))
 
     def _cell(self, cell_id: str) -> int:
@@ -175,7 +187,7 @@ class _Reader:
         """Lay the rows out, samples by id."""
         if not self.parts:
             raise MerbenchError("there are no predictions", fix="evaluate at least one sample")
-        cell, sample, label, status, answer, confidence, applied = map(
+        cell, sample, label, status, answer, confidence, agrees, applied = map(
             np.concatenate, zip(*self.parts, strict=True)
         )
         ids = np.array(list(self.sample_code))
@@ -198,15 +210,20 @@ class _Reader:
                 f"no sample has a label among the classes {', '.join(self.classes)}",
                 fix="choose another --labels or another model",
             )
+        speakers, dialogues, sessions, extra = zip(*(self.facts[i] for i in order), strict=True)
         return Grid(
             cells=self.cells,
             truth=truth[order],
             answer=dense(answer)[:, order],
             status=dense(status)[:, order],
             confidence=dense(confidence)[:, order],
+            agrees=dense(agrees)[:, order],
             applied=dense(applied)[:, order],
-            speakers=tuple(self.facts[i][0] for i in order),
-            extra=tuple(json.loads(self.facts[i][1] or "{}") for i in order),
+            ids=tuple(ids[order].tolist()),
+            speakers=speakers,
+            dialogues=dialogues,
+            sessions=sessions,
+            extra=tuple(json.loads(facts or "{}") for facts in extra),
             unscored=len(ids) - len(order),
         )
 

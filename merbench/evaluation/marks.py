@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
+from merbench.corruption import corruptions
+from merbench.hashing import hash_json
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from merbench.models import TrainingRecord
     from merbench.suites.source import Facts
-    from merbench.types import Utterance
+    from merbench.types import Cell, Utterance
 
 Kind = Literal["contaminated", "out of domain", "unknown training data"]
 
@@ -28,14 +31,37 @@ class Mark:
 
 
 def marks_of(
-    trained_on: Sequence[TrainingRecord] | None, facts: Facts, utterances: Sequence[Utterance]
+    trained_on: Sequence[TrainingRecord] | None,
+    facts: Facts,
+    utterances: Sequence[Utterance],
+    cells: Sequence[Cell],
 ) -> list[Mark]:
-    """Hold what a model was trained on against what it is evaluated on.
+    """Hold what a model was trained on, recordings and noise, against what it is evaluated on.
 
     A model trained on nothing (an empty record) carries no mark.
     """
     if trained_on is None:
         return [Mark("unknown training data", "nobody recorded what this model was trained on")]
+    return [*_of_recordings(trained_on, facts, utterances), *_of_noise(trained_on, cells)]
+
+
+def _of_noise(trained_on: Sequence[TrainingRecord], cells: Sequence[Cell]) -> list[Mark]:
+    learned = frozenset[str]().union(*(record.noise for record in trained_on))
+    if not learned:
+        return []
+    kinds = {(cell.corruption, hash_json(dict(cell.options))): cell for cell in cells if not cell.is_clean}
+    heard = {
+        name
+        for cell in kinds.values()
+        for name in corruptions[cell.corruption].material(cell.options)
+        if name in learned
+    }
+    return [Mark("contaminated", f"hardened with the noise of {name}") for name in sorted(heard)]
+
+
+def _of_recordings(
+    trained_on: Sequence[TrainingRecord], facts: Facts, utterances: Sequence[Utterance]
+) -> list[Mark]:
     same = [record for record in trained_on if record.dataset == facts.dataset]
     if trained_on and not same:
         trained = ", ".join(sorted({record.dataset for record in trained_on}))

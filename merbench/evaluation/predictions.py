@@ -27,6 +27,7 @@ SCHEMA = pa.schema(
         ("prediction", pa.string()),  # the same terms; an out-of-set answer as given; null when unparsed
         ("probabilities", pa.list_(pa.float32())),  # over the run's `classes`; null for text answers
         ("raw_output", pa.string()),  # a text answer as the model gave it
+        ("stated", pa.string()),  # what a text beside the logits names; empty: nothing
         ("parse_status", pa.string()),  # ok | out_of_set | unparsed
         ("applied", pa.bool_()),
         ("speaker", pa.string()),

@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from merbench.errors import MerbenchError
-from merbench.evaluation.summary import summarise
+from merbench.evaluation.summary import scored_grid, summarise
 from merbench.files import write_json
 from merbench.hashing import hash_file
 from merbench.types import Cell
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from merbench.evaluation.grid import Grid
     from merbench.evaluation.marks import Mark
     from merbench.evaluation.runner import Run
     from merbench.labels import LabelMap
     from merbench.models import Adapter
     from merbench.suites.source import Source
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of result.json; raised when a field changes its meaning."""
 
 
@@ -59,6 +60,7 @@ def write_result(
             "name": adapter.name,
             "fingerprint": adapter.fingerprint(),
             "labels": list(adapter.labels),
+            "uses": list(adapter.uses),
             "trained_on": None
             if adapter.trained_on is None
             else sorted({record.dataset for record in adapter.trained_on}),
@@ -109,17 +111,49 @@ def recompute(folder: Path) -> dict[str, Any]:
         MerbenchError: the prediction file is not the one that was scored, or a figure differs.
     """
     result = read_result(folder)
-    predictions = folder / result["predictions"]["file"]
-    if not predictions.exists():
-        raise MerbenchError(f"{predictions} is missing", fix="run 'merbench eval' again")
-    if hash_file(predictions) != result["predictions"]["sha256"]:
-        raise MerbenchError(f"{predictions} is not the file that was scored", fix="run 'merbench eval' again")
+    predictions = scored_predictions(folder, result)
     fresh = json.loads(json.dumps(_metrics(predictions, result)))
     if fresh != result["metrics"]:
         raise MerbenchError(
             f"{folder / 'result.json'} does not follow from its predictions", fix="run 'merbench eval' again"
         )
     return result
+
+
+def scored_predictions(folder: Path, result: Mapping[str, Any]) -> Path:
+    """Return the prediction file of a run, which is byte for byte the one that was scored.
+
+    Raises:
+        MerbenchError: it is missing, changed, or not in the run's own folder.
+    """
+    predictions = folder / result["predictions"]["file"]
+    if predictions.parent != folder:
+        raise MerbenchError(
+            f"{folder / 'result.json'} names predictions outside its folder ({predictions})",
+            fix="keep the two files of a run together",
+        )
+    if not predictions.is_file():
+        raise MerbenchError(f"{predictions} is missing", fix="run 'merbench eval' again")
+    if hash_file(predictions) != result["predictions"]["sha256"]:
+        raise MerbenchError(f"{predictions} is not the file that was scored", fix="run 'merbench eval' again")
+    return predictions
+
+
+def read_run(folder: Path) -> tuple[dict[str, Any], Grid]:
+    """Return a run's result and its predictions over the cells that are scored.
+
+    Raises:
+        MerbenchError: there is no result, the prediction file is not the one that was scored, or its
+            rows are not a full grid of the cells.
+    """
+    result = read_result(folder)
+    grid = scored_grid(
+        pq.ParquetFile(scored_predictions(folder, result)).iter_batches(),
+        [Cell.from_json(cell) for cell in result["cells"]],
+        result["labels"]["classes"],
+        text_informative=result["data"]["text_informative"],
+    )
+    return result, grid
 
 
 def _metrics(predictions: Path, result: dict[str, Any]) -> dict[str, Any]:

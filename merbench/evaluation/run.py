@@ -33,6 +33,8 @@ def evaluate(
     reference: dict[str, Any] | None = None,
     verify: bool = False,
     allow_contaminated: bool = False,
+    device: str = "cpu",
+    precision: str = "float32",
     workers: int = 2,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Path, dict[str, Any]]:
@@ -48,7 +50,9 @@ def evaluate(
         batch_size: rows per call; ``None`` takes the adapter's own.
         reference: another run's result, for relative corruption errors.
         verify: hash the streamed media into the result's ``content_root``.
-        allow_contaminated: score, and mark, a model that was trained on these samples or speakers.
+        allow_contaminated: score, and mark, a model that was trained on these samples, speakers or noise.
+        device: where the model computes: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``.
+        precision: what a torch model computes in: ``float32``, ``bfloat16`` or ``float16``.
         workers: threads that decode.
         progress: called with the number of samples just finished.
 
@@ -58,7 +62,7 @@ def evaluate(
     """
     facts = source.facts
     utterances = source.index()
-    adapter = load_model(model, label_counts=facts.label_counts)
+    adapter = load_model(model, label_counts=facts.label_counts, device=device, precision=precision)
     labels = map_labels(adapter.labels, facts.labels, label_mode)  # type: ignore[arg-type]
     scored = [u for u in utterances if u.label in labels.classes]
     if not scored:
@@ -66,7 +70,7 @@ def evaluate(
             f"no sample of {facts.dataset} has one of the shared classes ({', '.join(labels.classes)})",
             fix="choose another split, more samples, or another model",
         )
-    marks = marks_of(adapter.trained_on, facts, scored)
+    marks = marks_of(adapter.trained_on, facts, scored, source.cells)
     seen = next((mark for mark in marks if mark.kind == "contaminated"), None)
     if seen is not None and not allow_contaminated:
         raise MerbenchError(
@@ -74,11 +78,7 @@ def evaluate(
             fix="evaluate on data it has not seen, or pass --allow-contaminated to score and mark it",
         )
     identity = run_identity(source, adapter, labels)
-    target = (
-        folder
-        or Path("runs")
-        / f"{re.sub(r'[^A-Za-z0-9.]+', '-', adapter.name).strip('-')}-{hash_json(identity)[:8]}"
-    )
+    target = folder or Path("runs") / f"{folder_name(adapter.name)}-{hash_json(identity)[:8]}"
     with locked(target):
         finished = None if identity["fingerprint"] is None else _finished(target, identity)
         root = source.content_root
@@ -95,6 +95,11 @@ def evaluate(
         result = write_result(run, source, adapter, labels, marks, content_root=root, reference=reference)
         discard_parts(target)
     return target, result
+
+
+def folder_name(text: str) -> str:
+    """Return `text` as it can be part of a file's name anywhere."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")
 
 
 def _finished(folder: Path, identity: dict[str, Any]) -> dict[str, Any] | None:

@@ -23,19 +23,21 @@ from merbench.evaluation.predictions import GROUP_FACTS, OUT_OF_SET, PARSED, SCH
 from merbench.evaluation.scorer import Batcher, Passes, Scorer
 from merbench.files import atomic, contents, sweep, write_json
 from merbench.hashing import hash_json
+from merbench.models import Answered
+from merbench.models._validate import choose
 from merbench.types import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from merbench.evaluation.scorer import Answers
     from merbench.labels import LabelMap
     from merbench.models import Adapter
+    from merbench.models._validate import Answers
     from merbench.suites.source import Source
     from merbench.types import Achieved, Utterance
 
-FORMAT = 1
+FORMAT = 2
 """Version of the run folder and of the rules by which answers become rows; another one is refused."""
 
 
@@ -141,6 +143,7 @@ def run_identity(source: Source, adapter: Adapter, labels: LabelMap) -> dict[str
         "model": adapter.name,
         "fingerprint": adapter.fingerprint(),
         "labels": labels.to_json(),
+        "precision": adapter.precision,
     }
 
 
@@ -158,7 +161,7 @@ def _claim(
                 f"({found.get('model')})",
                 fix="choose another --out, or delete that folder",
             )
-        same_tools = found["environment"] == environment()
+        same_tools = found["environment"] == environment(adapter.device)
         if begun and same_tools and identity["fingerprint"] is not None:
             return {**found, "batch_size": batch_size or found["batch_size"]}
         # Without a fingerprint nobody can tell whether it is still the same model; and no run is made by
@@ -170,7 +173,7 @@ def _claim(
         "run_id": hash_json(identity),
         **identity,
         "batch_size": batch_size or adapter.batch_size,
-        "environment": environment(),
+        "environment": environment(adapter.device),
     }
     write_json(folder / "run.json", state)
     return state
@@ -215,25 +218,6 @@ def _rows(
     """Return the rows of `SCHEMA` of the utterances whose label is scored."""
     kept = [i for i, u in enumerate(utterances) if u.label in labels.classes]
     n = len(kept)
-    predictions: list[str | None]
-    if isinstance(answers, np.ndarray):
-        named, in_set, probabilities = labels.read_logits(answers[kept])
-        predictions = list(named)
-        statuses = [PARSED if ok else OUT_OF_SET for ok in in_set]
-        flat = pa.array(probabilities.reshape(-1), pa.float32())
-        offsets = pa.array(np.arange(n + 1) * len(labels.classes), pa.int32())
-        distribution: Any = pa.ListArray.from_arrays(offsets, flat)
-        raw: list[str | None] = [None] * n
-    else:
-        raw = [answers[i] for i in kept]
-        parsed = [adapter.parse(answers[i]) for i in kept]
-        read = [None if label is None else labels.read_answer(label) for label in parsed]
-        predictions = [r if r is not None else p for r, p in zip(read, parsed, strict=True)]
-        statuses = [
-            PARSED if r is not None else UNPARSED if p is None else OUT_OF_SET
-            for r, p in zip(read, parsed, strict=True)
-        ]
-        distribution = pa.nulls(n, pa.list_(pa.float32()))
     who = [utterances[i] for i in kept]
     columns = {
         "cell_id": [cell.cell_id] * n,
@@ -243,10 +227,7 @@ def _rows(
         "seed": [cell.seed] * n,
         "replicate": [cell.replicate] * n,
         "label": [u.label for u in who],
-        "prediction": predictions,
-        "probabilities": distribution,
-        "raw_output": raw,
-        "parse_status": statuses,
+        **_answer_columns(choose(answers, kept), adapter, labels),
         "applied": [bool(achieved[i]["applied"]) for i in kept],
         "speaker": [u.speaker for u in who],
         "dialogue": [u.dialogue for u in who],
@@ -256,6 +237,40 @@ def _rows(
         ],
     }
     return pa.table(columns, schema=SCHEMA)
+
+
+def _answer_columns(answers: Answers, adapter: Adapter, labels: LabelMap) -> dict[str, Any]:
+    """Return the columns of `SCHEMA` that say what the model answered."""
+    if isinstance(answers, Answered):
+        spoken = _answer_columns(list(answers.texts), adapter, labels)
+        scored = _answer_columns(answers.logits, adapter, labels)
+        stated = [label or "" for label in spoken["prediction"]]
+        return {**scored, "raw_output": spoken["raw_output"], "stated": stated}
+    n = len(answers)
+    nothing: list[str | None] = [None] * n
+    if isinstance(answers, list):
+        parsed = [adapter.parse(answer) for answer in answers]
+        read = [None if label is None else labels.read_answer(label) for label in parsed]
+        return {
+            "prediction": [r if r is not None else p for r, p in zip(read, parsed, strict=True)],
+            "probabilities": pa.nulls(n, pa.list_(pa.float32())),
+            "raw_output": answers,
+            "stated": nothing,
+            "parse_status": [
+                PARSED if r is not None else UNPARSED if p is None else OUT_OF_SET
+                for r, p in zip(read, parsed, strict=True)
+            ],
+        }
+    named, in_set, probabilities = labels.read_logits(answers)
+    flat = pa.array(probabilities.reshape(-1), pa.float32())
+    offsets = pa.array(np.arange(n + 1) * len(labels.classes), pa.int32())
+    return {
+        "prediction": named,
+        "probabilities": pa.ListArray.from_arrays(offsets, flat),
+        "raw_output": nothing,
+        "stated": nothing,
+        "parse_status": [PARSED if ok else OUT_OF_SET for ok in in_set],
+    }
 
 
 def _merge(parts: Sequence[Path], predictions: Path) -> None:

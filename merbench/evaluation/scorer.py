@@ -11,16 +11,16 @@ import numpy as np
 from merbench.errors import MerbenchError
 from merbench.media.conform import conform
 from merbench.models import Adapter, SplitAdapter, scatter
-from merbench.models._validate import check_output
+from merbench.models._validate import check_output, choose, join
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy.typing as npt
 
+    from merbench.models._validate import Answers
     from merbench.types import Achieved, Batch, Modality
 
-Answers = np.ndarray | list[str]
 R = TypeVar("R")
 
 
@@ -42,25 +42,34 @@ class Passes:
 
 
 class Batcher:
-    """Calls a model in batches of at most `size` rows, halved for good when memory runs out."""
+    """Calls a model with at most `size` rows at once, halved for good when memory runs out."""
 
     def __init__(self, size: int) -> None:
         self.size = size
 
-    def map(self, call: Callable[[Batch], R], batch: Batch) -> list[R]:
-        """Return ``call`` of consecutive parts of `batch`."""
+    def map(self, call: Callable[[npt.NDArray[np.int64]], R], order: npt.NDArray[np.int64]) -> list[R]:
+        """Return ``call(rows)`` of consecutive parts of `order`.
+
+        Raises:
+            MerbenchError: not even one row fits into memory.
+        """
         results: list[R] = []
         start = 0
-        while start < len(batch):
-            rows = range(start, min(start + self.size, len(batch)))
+        while start < len(order):
+            rows = order[start : start + self.size]
             try:
-                results.append(call(batch if len(rows) == len(batch) else batch.take(rows)))
+                results.append(call(rows))
             except Exception as error:
-                if not _out_of_memory(error) or self.size == 1:
+                if not _out_of_memory(error):
                     raise
+                if self.size == 1:
+                    raise MerbenchError(
+                        "memory ran out on a single sample",
+                        fix="choose a smaller model or frame size, --precision bfloat16, or --device cpu",
+                    ) from error
                 self.size = max(1, self.size // 2)
                 continue
-            start = rows.stop
+            start += len(rows)
         return results
 
 
@@ -73,6 +82,7 @@ class Scorer:
         self._batcher = batcher
         self._passes = passes
         self._encodings: dict[Modality, npt.NDArray[Any]] = {}
+        everything = np.arange(len(clean))
         if isinstance(adapter, SplitAdapter):
             for modality in adapter.uses:
                 rows = np.flatnonzero(clean.present(modality))
@@ -80,32 +90,43 @@ class Scorer:
                     encoded = self._encode(adapter, modality, clean, rows)
                     self._encodings[modality] = scatter(encoded, rows, len(clean))
                 passes.count(modality, len(rows), 0)
-            self.clean_answers = self._fuse(adapter, self._encodings, clean)
+            self.clean_answers = self._fuse(adapter, self._encodings, clean, everything)
         else:
-            self.clean_answers = self._predict(clean, np.arange(len(clean)))
+            self.clean_answers = self._predict(clean, everything)
             passes.count("model", len(clean), 0)
 
     def answers(self, batch: Batch, achieved: Sequence[Achieved]) -> Answers:
-        """Return the model's answers for a corrupted version of the clean chunk."""
-        applied = np.array([a["applied"] for a in achieved], dtype=bool)
-        if isinstance(self._adapter, SplitAdapter):
-            return self._split_answers(self._adapter, batch, applied)
-        changed = np.zeros(len(batch), dtype=bool)
-        for modality in self._adapter.uses:
-            gone = self._clean.present(modality) & ~batch.present(modality)
-            changed |= gone | (applied & batch.present(modality) & (not batch.shares(self._clean, modality)))
-        rows = np.flatnonzero(changed)
-        self._passes.count("model", len(rows), len(batch) - len(rows))
-        return (
-            _merged(self.clean_answers, rows, self._predict(batch, rows)) if len(rows) else self.clean_answers
-        )
+        """Return the model's answers for a corrupted version of the clean chunk.
 
-    def _split_answers(self, adapter: SplitAdapter, batch: Batch, applied: npt.NDArray[np.bool_]) -> Answers:
+        A row in which nothing that the model reads has changed keeps its clean answer.
+        """
+        applied = np.array([a["applied"] for a in achieved], dtype=bool)
+        touched = {
+            m: applied & batch.present(m) & (not batch.shares(self._clean, m)) for m in self._adapter.uses
+        }
+        changed = np.zeros(len(batch), dtype=bool)
+        for modality, altered in touched.items():
+            changed |= altered | (self._clean.present(modality) & ~batch.present(modality))
+        rows = np.flatnonzero(changed)
+        if isinstance(self._adapter, SplitAdapter):
+            encodings = self._encodings_of(self._adapter, batch, touched)
+            fresh = self._fuse(self._adapter, encodings, batch, rows) if len(rows) else None
+        else:
+            self._passes.count("model", len(rows), len(batch) - len(rows))
+            fresh = self._predict(batch, rows) if len(rows) else None
+        if fresh is None:
+            return self.clean_answers
+        place = np.arange(len(batch))
+        place[rows] = len(batch) + np.arange(len(rows))
+        return choose(join([self.clean_answers, fresh]), place)
+
+    def _encodings_of(
+        self, adapter: SplitAdapter, batch: Batch, touched: Mapping[Modality, npt.NDArray[np.bool_]]
+    ) -> dict[Modality, npt.NDArray[Any]]:
         encodings: dict[Modality, npt.NDArray[Any]] = {}
         for modality, clean in self._encodings.items():
             present = batch.present(modality)
-            touched = applied & present & (not batch.shares(self._clean, modality))
-            rows = np.flatnonzero(touched)
+            rows = np.flatnonzero(touched[modality])
             self._passes.count(modality, len(rows), int(present.sum()) - len(rows))
             if not present.any():
                 continue
@@ -116,52 +137,74 @@ class Scorer:
             if len(rows):
                 mine[rows] = self._encode(adapter, modality, batch, rows)
             encodings[modality] = mine
-        return self._fuse(adapter, encodings, batch)
+        return encodings
 
     def _encode(
         self, adapter: SplitAdapter, modality: Modality, batch: Batch, rows: npt.NDArray[np.int64]
     ) -> npt.NDArray[Any]:
+        def encode(part: Batch) -> npt.NDArray[Any]:
+            encoded = adapter.encode(modality, part)
+            if len(encoded) != len(part):
+                raise MerbenchError(
+                    f"{adapter.name} encoded the {modality} of {len(part)} rows as {len(encoded)}",
+                    fix="mend the adapter's encode()",
+                )
+            return encoded
+
         media = batch.only(modality)
-        part = media if len(rows) == len(batch) else media.take(rows)
-        wanted = conform(part, sample_rate=adapter.wants.sample_rate, frame_size=adapter.wants.frame_size)
-        with _blamed(adapter):
-            encoded = np.concatenate(self._batcher.map(lambda b: adapter.encode(modality, b), wanted))
-        if len(encoded) != len(rows):
-            raise MerbenchError(
-                f"{adapter.name} encoded the {modality} of {len(rows)} rows as {len(encoded)}",
-                fix="mend the adapter's encode()",
-            )
-        return encoded
+        order, parts = self._in_batches(media if len(rows) == len(media) else media.take(rows), encode)
+        return np.concatenate(parts)[_inverse(order)]
 
     def _fuse(
-        self, adapter: SplitAdapter, encodings: dict[Modality, npt.NDArray[Any]], batch: Batch
+        self,
+        adapter: SplitAdapter,
+        encodings: Mapping[Modality, npt.NDArray[Any]],
+        batch: Batch,
+        rows: npt.NDArray[np.int64],
     ) -> Answers:
+        present = {m: batch.present(m) for m in adapter.uses}
+
+        def fuse(part: npt.NDArray[np.int64]) -> Answers:
+            there = {m: rows[part] for m, rows in present.items()}
+            mine = {m: encoded[part] for m, encoded in encodings.items() if there[m].any()}
+            return check_output(adapter.fuse(mine, there), len(part), adapter.labels)
+
         with _blamed(adapter):
-            logits = adapter.fuse(encodings, {m: batch.present(m) for m in adapter.uses})
-        return check_output(logits, len(batch), adapter.labels)
+            return join(self._batcher.map(fuse, rows))
 
     def _predict(self, batch: Batch, rows: npt.NDArray[np.int64]) -> Answers:
+        adapter = self._adapter
+
+        def predict(part: Batch) -> Answers:
+            return check_output(adapter.predict(part), len(part), adapter.labels)
+
         # take() leaves the bytes of hidden rows behind: what is absent cannot be peeked at.
-        part = batch.only(*self._adapter.uses).take(rows)
+        order, parts = self._in_batches(batch.only(*adapter.uses).take(rows), predict)
+        return choose(join(parts), _inverse(order))
+
+    def _in_batches(self, media: Batch, call: Callable[[Batch], R]) -> tuple[npt.NDArray[np.int64], list[R]]:
+        """Call with parts of `media`, as the adapter wants them; return the rows' order, and the results.
+
+        More rows than fit into one batch go by length: models that pad shall do so as little as they can.
+        """
         wants = self._adapter.wants
-        wanted = conform(part, sample_rate=wants.sample_rate, frame_size=wants.frame_size)
+        wanted = conform(media, sample_rate=wants.sample_rate, frame_size=wants.frame_size)
+        order = _by_length(wanted) if len(wanted) > self._batcher.size else np.arange(len(wanted))
         with _blamed(self._adapter):
-            answered = self._batcher.map(lambda b: (b, self._adapter.predict(b)), wanted)
-        parts = [check_output(output, len(b), self._adapter.labels) for b, output in answered]
-        if isinstance(parts[0], np.ndarray):
-            return np.concatenate(parts)
-        return [answer for part in parts for answer in part]
+            return order, self._batcher.map(
+                lambda rows: call(wanted if len(rows) == len(wanted) else wanted.take(rows)), order
+            )
 
 
-def _merged(clean: Answers, rows: npt.NDArray[np.int64], fresh: Answers) -> Answers:
-    if isinstance(clean, np.ndarray):
-        merged = clean.copy()
-        merged[rows] = fresh
-        return merged
-    answers = list(clean)
-    for row, answer in zip(rows, fresh, strict=True):
-        answers[row] = answer
-    return answers
+def _by_length(batch: Batch) -> npt.NDArray[np.int64]:
+    texts = np.array([len(text or "") for text in batch.text])
+    return np.lexsort([texts, np.diff(batch.frames.offsets), np.diff(batch.audio.offsets)])
+
+
+def _inverse(order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    inverse = np.empty_like(order)
+    inverse[order] = np.arange(len(order))
+    return inverse
 
 
 @contextmanager

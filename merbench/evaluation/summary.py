@@ -78,19 +78,19 @@ def summarise(
         MerbenchError: the rows are not a full grid of the cells (`read_grid`), or the reference lacks
             a corruption.
     """
-    scored = tuple(cell for cell in cells if text_informative or cell.family != "text")
-    ignored = {cell.cell_id for cell in cells if cell not in scored}
-    results = _Results(read_grid(predictions, scored, classes, ignore=ignored), tuple(classes))
-    position = {cell.cell_id: k for k, cell in enumerate(scored)}
+    results = _Results(
+        scored_grid(predictions, cells, classes, text_informative=text_informative), tuple(classes)
+    )
+    position = {cell.cell_id: k for k, cell in enumerate(results.grid.cells)}
     corruptions = [_corruption(results, members) for members in results.variants.values()]
     return {
         "classes": list(classes),
         "n": len(results.grid.truth),
         "unscored": results.grid.unscored,
         "cells": [
-            _not_applicable(cell, _SCRIPTED)
-            if cell.cell_id in ignored
-            else _cell(results, position[cell.cell_id])
+            _cell(results, position[cell.cell_id])
+            if cell.cell_id in position
+            else _not_applicable(cell, _SCRIPTED)
             for cell in cells
         ],
         "corruptions": corruptions,
@@ -103,6 +103,28 @@ def summarise(
         "groups": _groups(results),
         "relative": None if reference is None else _relative(corruptions, reference["corruptions"]),
     }
+
+
+def scored_grid(
+    predictions: pa.Table | Iterable[pa.RecordBatch],
+    cells: Sequence[Cell],
+    classes: Sequence[str],
+    *,
+    text_informative: bool,
+) -> Grid:
+    """Read prediction rows as a grid of the cells that are scored: all, or all but the text cells.
+
+    Raises:
+        MerbenchError: the rows are not a full grid of the cells (`read_grid`).
+    """
+    scored = [cell for cell in cells if text_informative or cell.family != "text"]
+    ignored = {cell.cell_id for cell in cells} - {cell.cell_id for cell in scored}
+    return read_grid(predictions, scored, classes, ignore=ignored)
+
+
+def noisy_cells(grid: Grid) -> list[int]:
+    """Return the corrupted cells that apply to any sample: one that hides nothing is not harmless."""
+    return [k for k, cell in enumerate(grid.cells) if not cell.is_clean and grid.applied[k].any()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,15 +144,12 @@ class _Results:
 
     @cached_property
     def noisy(self) -> list[int]:
-        """The corrupted cells that apply to any sample: one that hides nothing must not count as harmless."""
-        return [
-            k for k, cell in enumerate(self.grid.cells) if not cell.is_clean and self.grid.applied[k].any()
-        ]
+        return noisy_cells(self.grid)
 
     @cached_property
     def variants(self) -> dict[str, list[int]]:
         """The corrupted cells by corruption, version and options."""
-        return _grouped(self.noisy, [_variant(cell) for cell in self.grid.cells])
+        return _grouped(self.noisy, [variant(cell) for cell in self.grid.cells])
 
     @cached_property
     def families(self) -> dict[str, list[int]]:
@@ -139,7 +158,7 @@ class _Results:
 
     def weights(self, members: Sequence[int]) -> npt.NDArray[np.float64]:
         """Return the weights in a mean over draws, severities, options, corruptions and families."""
-        return nested_weights([_path(self.grid.cells[k]) for k in members])
+        return nested_weights([tree_path(self.grid.cells[k]) for k in members])
 
     def robustness(self, members: Sequence[int]) -> Robustness:
         """Return the robustness over some corrupted cells; nothing is averaged over no cells."""
@@ -159,12 +178,14 @@ class _Results:
         ]
 
 
-def _variant(cell: Cell) -> str:
+def variant(cell: Cell) -> str:
+    """Return what cells share whose corruption and options are the same, whatever severity or draw."""
     return canonical_json([cell.corruption, cell.version, dict(cell.options)])
 
 
-def _path(cell: Cell) -> tuple[Hashable, ...]:
-    return cell.family, cell.corruption, _variant(cell), cell.severity, cell.cell_id
+def tree_path(cell: Cell) -> tuple[Hashable, ...]:
+    """Return the cell's place in the tree of every mean: family, corruption, variant, severity, draw."""
+    return cell.family, cell.corruption, variant(cell), cell.severity, cell.cell_id
 
 
 def _grouped(members: Sequence[int], names: Sequence[Any]) -> dict[Any, list[int]]:
@@ -206,12 +227,19 @@ def _cell(results: _Results, k: int) -> dict[str, Any]:
             "ece": metrics.expected_calibration_error(grid.confidence[k], grid.answer[k] == grid.truth),
             "out_of_set_rate": float(np.mean(status == STATUSES.index(OUT_OF_SET))),
             "parse_failure_rate": float(np.mean(status == STATUSES.index(UNPARSED))),
+            "agreement": _agreement(grid.agrees[k]),
             "per_class": metrics.per_class(confusion, results.classes),
             "confusion": confusion.tolist(),
         },
         "robustness": None if cell.is_clean else results.robustness([k]),
         "applied": None if cell.is_clean else _applied(results, k),
     }
+
+
+def _agreement(agrees: npt.NDArray[np.int8]) -> float | None:
+    """Return how often a text answer and the logits beside it name the same class."""
+    both = agrees[agrees >= 0]
+    return float(both.mean()) if len(both) else None
 
 
 def _applied(results: _Results, k: int) -> Robustness:

@@ -1,4 +1,4 @@
-"""A summary as a table: for a terminal, for a log file, for a README.
+"""A summary as a table.
 
 One row per corruption and severity, then the means; the clean score stands beside every drop, because
 a model that is always wrong drops by nothing. What a reader must know before believing a row
@@ -7,18 +7,15 @@ a model that is always wrong drops by nothing. What a reader must know before be
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from merbench.errors import MerbenchError
 from merbench.evaluation.metrics import SUMMARY_METRICS
 from merbench.evaluation.summary import NOT_APPLICABLE, Robustness
+from merbench.tables import Row, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-    from rich.table import Table
 
     Summary = Mapping[str, Any]
 
@@ -28,16 +25,8 @@ _MEANS = "means over severities, then corruptions, then families"
 _UNDEFINED = "-"
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One line: its cells, and whether a rule is drawn above it."""
-
-    cells: tuple[str, ...]
-    starts_section: bool = False
-
-
-def render(result: Mapping[str, Any], *, metric: str = SUMMARY_METRICS[0]) -> Table:
-    """Return a table for a rich console.
+def run_table(result: Mapping[str, Any], *, metric: str = SUMMARY_METRICS[0]) -> Table:
+    """Return a run's scores as a table.
 
     Args:
         result: a run's ``result.json``.
@@ -46,46 +35,13 @@ def render(result: Mapping[str, Any], *, metric: str = SUMMARY_METRICS[0]) -> Ta
     Raises:
         MerbenchError: there is no such metric.
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(
-        title=Text(_title(result)),
-        caption=Text(_caption(result["metrics"])),
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        title_justify="left",
-        caption_justify="left",
+    return Table(
+        name=f"{result['model']['name']}-{metric}",
+        title=_title(result),
+        columns=_header(metric),
+        rows=tuple(_rows(result["metrics"], metric)),
+        caption=_caption(result["metrics"]),
     )
-    name, *figures = _header(metric)
-    table.add_column(name, overflow="fold")
-    for heading in figures:
-        table.add_column(heading.replace(" ", "\n"), justify="right", no_wrap=True)
-    for row in _rows(result["metrics"], metric):
-        if row.starts_section:
-            table.add_section()
-        table.add_row(*map(Text, row.cells))
-    return table
-
-
-def to_text(result: Mapping[str, Any], *, metric: str = SUMMARY_METRICS[0], width: int = 100) -> str:
-    """Return the table as plain text, at most `width` columns wide."""
-    from rich.console import Console
-
-    out = io.StringIO()
-    console = Console(file=out, width=width, color_system=None, force_terminal=False, highlight=False)
-    console.print(render(result, metric=metric))
-    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
-
-
-def to_markdown(result: Mapping[str, Any], *, metric: str = SUMMARY_METRICS[0]) -> str:
-    """Return the table in GitHub-flavoured Markdown."""
-    header = _header(metric)
-    rule = ("---", *["---:"] * (len(header) - 1))
-    rows = (header, rule, *(row.cells for row in _rows(result["metrics"], metric)))
-    lines = [f"| {' | '.join(cells)} |" for cells in rows]
-    return "\n".join([f"**{_title(result)}**", "", *lines, "", _caption(result["metrics"]), ""])
 
 
 def _title(result: Mapping[str, Any]) -> str:
@@ -136,25 +92,25 @@ def _header(metric: str) -> tuple[str, ...]:
     )
 
 
-def _rows(summary: Summary, metric: str) -> Iterator[_Row]:
+def _rows(summary: Summary, metric: str) -> Iterator[Row]:
     n = str(summary["n"])
     clean = next(cell for cell in summary["cells"] if cell["corruption"] == "clean")["metrics"]
     figures = [clean[name] for name in (metric, *_others(metric))]
-    yield _Row(("clean", "0", n, _number(figures[0]), "", "", "", *map(_number, figures[1:])))
-    for entry, name in zip(summary["corruptions"], _variant_names(summary["corruptions"]), strict=True):
+    yield Row(("clean", "0", n, _number(figures[0]), "", "", "", *map(_number, figures[1:])))
+    for entry, name in zip(summary["corruptions"], variant_names(summary["corruptions"]), strict=True):
         for i, severity in enumerate(entry["severities"]):
             cells = _figures(severity["robustness"], metric)
-            yield _Row((name if i == 0 else "", str(severity["severity"]), n, *cells), starts_section=i == 0)
+            yield Row((name if i == 0 else "", str(severity["severity"]), n, *cells), starts_section=i == 0)
         if len(entry["severities"]) > 1:
-            yield _Row(("", "mean", n, *_figures(entry["robustness"], metric)))
+            yield Row(("", "mean", n, *_figures(entry["robustness"], metric)))
     for name, severities, why in _left_out(summary):
         blank = [""] * (len(_header(metric)) - 2)
-        yield _Row((f"{name}: {NOT_APPLICABLE}, {why}", severities, *blank), starts_section=True)
+        yield Row((f"{name}: {NOT_APPLICABLE}, {why}", severities, *blank), starts_section=True)
     for i, family in enumerate(summary["families"]):
         cells = _figures(family["robustness"], metric)
-        yield _Row((f"all of {family['family']}", "", n, *cells), starts_section=i == 0)
+        yield Row((f"all of {family['family']}", "", n, *cells), starts_section=i == 0)
     if summary["families"]:
-        yield _Row(("overall", "", n, *_figures(summary["overall"], metric)))
+        yield Row(("overall", "", n, *_figures(summary["overall"], metric)))
 
 
 def _left_out(summary: Summary) -> Iterator[tuple[str, str, str]]:
@@ -181,7 +137,7 @@ def _number(value: float | None) -> str:
     return _UNDEFINED if value is None else f"{value:z.3f}"
 
 
-def _variant_names(corruptions: Sequence[Mapping[str, Any]]) -> list[str]:
+def variant_names(corruptions: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return each corruption's name, with the options in which it differs from its namesakes."""
     names = []
     for entry in corruptions:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 import numpy as np
 
@@ -37,13 +37,26 @@ class TrainingRecord:
 
     `dataset` is a dataset's name; `samples` holds the ids trained (or tuned) on and `speakers` their
     speakers; ``None`` means "not recorded, assume everything". `options` are the dataset's options
-    that decide its content (the seed of the synthetic set): with others it is another dataset.
+    that decide its content (the seed of the synthetic set): with others it is another dataset. `noise`
+    names the noise it was hardened with, as `Corruption.material` does.
     """
 
     dataset: str
     samples: frozenset[str] | None = None
     speakers: frozenset[str] | None = None
+    noise: frozenset[str] = frozenset()
     options: Mapping[str, object] = field(default_factory=dict)
+
+
+class Answered(NamedTuple):
+    """What a model that both scores and speaks answers: logits [N, C], and one text per row.
+
+    The prediction is made from the logits; what the text names is kept beside it, so that the agreement
+    of the two is part of every result.
+    """
+
+    logits: npt.NDArray[np.floating]
+    texts: Sequence[str]
 
 
 class Adapter(ABC):
@@ -60,10 +73,14 @@ class Adapter(ABC):
     """What it was trained on; ``()`` means "on nothing", ``None`` "nobody knows"."""
     batch_size: int = 32
     """Rows per call when the user says ``--batch-size auto``."""
+    device: str = "cpu"
+    """Where to compute, as torch names it; set before the first call, and ignored by what needs no torch."""
+    precision: str = "float32"
+    """What to compute in: ``float32``, ``bfloat16`` or ``float16``; set before the first call."""
 
     @abstractmethod
-    def predict(self, batch: Batch) -> npt.NDArray[np.floating] | Sequence[str]:
-        """Return logits [N, C] over `labels`, or one text answer per row.
+    def predict(self, batch: Batch) -> npt.NDArray[np.floating] | Sequence[str] | Answered:
+        """Return logits [N, C] over `labels`, one text answer per row, or both.
 
         Rows may lack any modality, all of them included. A row's answer must not depend on the other
         rows of its batch.
@@ -106,15 +123,15 @@ class SplitAdapter(Adapter):
         self,
         encodings: Mapping[Modality, npt.NDArray[np.float32]],
         present: Mapping[Modality, npt.NDArray[np.bool_]],
-    ) -> npt.NDArray[np.floating]:
-        """Return logits [N, C].
+    ) -> npt.NDArray[np.floating] | Sequence[str] | Answered:
+        """Return logits [N, C], one text answer per row, or both.
 
         Rows of `encodings` where `present` is false hold zeros and must not be read. A modality that
         no row has is missing from `encodings`.
         """
 
     @final
-    def predict(self, batch: Batch) -> npt.NDArray[np.floating]:
+    def predict(self, batch: Batch) -> npt.NDArray[np.floating] | Sequence[str] | Answered:
         """Return ``fuse(encode(...))``."""
         present = {m: batch.present(m) for m in self.uses}
         encodings = {m: self.encode_present(m, batch) for m in self.uses if present[m].any()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from merbench.errors import MerbenchError
 from merbench.hashing import combine, hash_file
 from merbench.models._adapter import Adapter, models
+from merbench.models._device import check_precision, find_device
 from merbench.models._onnx import read_onnx
 from merbench.models._python import import_file
 from merbench.options import build, split_spec
@@ -19,18 +21,30 @@ from merbench.options import build, split_spec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+CHECKPOINT = "checkpoint.json"
+"""What makes a folder a checkpoint: the registered name of its model, and what it was trained on."""
+
 _FILE = re.compile(r"(?P<file>.+\.py):(?P<cls>[A-Za-z_]\w*)(?::(?P<options>.*))?")
 
 
-def load_model(spec: str, *, label_counts: Mapping[str, Mapping[str, int]] | None = None) -> Adapter:
+def load_model(
+    spec: str,
+    *,
+    label_counts: Mapping[str, Mapping[str, int]] | None = None,
+    device: str = "cpu",
+    precision: str = "float32",
+) -> Adapter:
     """Return the model that `spec` names.
 
     Args:
         spec: a registered name, ``name`` or ``name:key=value,key=value``; a class in a file,
             ``path/to/file.py:Class`` or ``path/to/file.py:Class:key=value``; an ONNX file described by a
-            TOML, ``path/to/model.toml``, or ``path/to/model.onnx`` with ``model.toml`` beside it.
+            TOML, ``path/to/model.toml``, or ``path/to/model.onnx`` with ``model.toml`` beside it; a
+            checkpoint folder (one with a ``checkpoint.json``), ``DIR`` or ``DIR:key=value``.
         label_counts: labels by split of the data at hand, for models that answer a prior
             (`Adapter.learn_prior`): those of ``train`` if there is such a split, else of everything.
+        device: where to compute: ``cpu``, ``cuda``, ``cuda:1``, or ``auto`` for a GPU if there is one.
+        precision: what torch models compute in: ``float32``, ``bfloat16`` or ``float16``.
 
     Raises:
         MerbenchError: there is no such name, file or class; the file cannot be imported; the class is
@@ -45,11 +59,35 @@ def load_model(spec: str, *, label_counts: Mapping[str, Mapping[str, int]] | Non
         raise MerbenchError(f"'{spec}' names a file but no class", fix=f"write {spec}:Class")
     else:
         name, values = split_spec(spec)
+        if (Path(name) / CHECKPOINT).exists():
+            values = {"folder": name, **values}
+            name = _trained_model(Path(name))
         adapter = _start(models[name], models[name].name, values)
+    adapter.device = find_device(device)
+    adapter.precision = check_precision(precision)
     if label_counts:
         adapter.learn_prior(_prior(label_counts))
     _check_labels(adapter)
     return adapter
+
+
+def with_option(spec: str, key: str, value: str) -> str:
+    """Return `spec` with one option more."""
+    match = _FILE.fullmatch(spec)
+    options = match["options"] if match else spec.partition(":")[2]
+    return f"{spec}{',' if options else ':'}{key}={value}"
+
+
+def _trained_model(folder: Path) -> str:
+    """Return the registered name of the model whose checkpoint lies in `folder`."""
+    path = folder / CHECKPOINT
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["model"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise MerbenchError(
+            f"{path} does not say which model it belongs to ({type(error).__name__})",
+            fix='it needs a field "model" with a registered name; train again, or restore the file',
+        ) from error
 
 
 def _prior(label_counts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:

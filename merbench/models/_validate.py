@@ -7,26 +7,57 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from merbench.errors import MerbenchError
+from merbench.models._adapter import Answered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
+Answers = np.ndarray | list[str] | Answered
+"""Checked answers: float64 logits [N, C], N texts, or both."""
+
 _FIX = "mend the adapter's predict()"
 
 
-def check_output(output: Any, n: int, labels: Sequence[str]) -> npt.NDArray[np.float64] | list[str]:
-    """Return the answers to a batch of `n` rows as float64 logits [n, C] or as `n` texts.
+def check_output(output: Any, n: int, labels: Sequence[str]) -> Answers:
+    """Return the answers to a batch of `n` rows as float64 logits [n, C], as `n` texts, or as both.
 
-    Anything with numbers in it is read as logits, anything else as one text per row.
+    Apart from `Answered`, anything with numbers in it is read as logits and anything else as one text
+    per row.
 
     Raises:
         MerbenchError: the shape is not [n, C]; a logit is NaN or infinite; there are not `n` texts; one
             of them is not a string.
     """
+    if isinstance(output, Answered):
+        return Answered(_check_logits(output.logits, n, labels), _check_texts(output.texts, n))
     if isinstance(output, (list, tuple)) and any(isinstance(answer, str) for answer in output):
         return _check_texts(output, n)
+    return _check_logits(output, n, labels)
+
+
+def join(parts: Sequence[Answers]) -> Answers:
+    """Return the answers to consecutive batches of one model as one."""
+    if isinstance(parts[0], Answered):
+        both = [part for part in parts if isinstance(part, Answered)]
+        logits = np.concatenate([part.logits for part in both])
+        return Answered(logits, [text for part in both for text in part.texts])
+    if isinstance(parts[0], list):
+        return [text for part in parts if isinstance(part, list) for text in part]
+    return np.concatenate([part for part in parts if isinstance(part, np.ndarray)])
+
+
+def choose(answers: Answers, rows: Sequence[int] | npt.NDArray[np.int64]) -> Answers:
+    """Return the answers to these rows, in this order."""
+    if isinstance(answers, Answered):
+        return Answered(answers.logits[rows], [answers.texts[i] for i in rows])
+    if isinstance(answers, list):
+        return [answers[i] for i in rows]
+    return np.asarray(answers[rows])
+
+
+def _check_logits(output: Any, n: int, labels: Sequence[str]) -> npt.NDArray[np.float64]:
     try:
         logits = np.asarray(output, dtype=np.float64)
     except (TypeError, ValueError):

@@ -34,6 +34,7 @@ def row(of: Cell, sample: str, label: str, answer: str | None, **more) -> dict:
         "prediction": None if answer == "?" else answer,
         "probabilities": None,
         "raw_output": None,
+        "stated": None,
         "parse_status": status,
         "applied": not of.is_clean,
         "speaker": None,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from merbench.corruption import corruptions
 from merbench.evaluation.marks import marks_of
 from merbench.models import TrainingRecord
+from merbench.options import build
 from merbench.suites.source import Facts
-from merbench.types import Utterance
+from merbench.types import Cell, Utterance
 
 FACTS = Facts(
     dataset="ravdess",
@@ -23,8 +25,12 @@ FACTS = Facts(
 UTTERANCES = [Utterance(id=f"u{i}", label="sad", split="test", speaker=f"s{i % 2}") for i in range(4)]
 
 
-def kinds(*records: TrainingRecord, unknown: bool = False) -> list[str]:
-    return [mark.kind for mark in marks_of(None if unknown else records, FACTS, UTTERANCES)]
+def kinds(*records: TrainingRecord, unknown: bool = False, cells: tuple[Cell, ...] = ()) -> list[str]:
+    return [mark.kind for mark in marks_of(None if unknown else records, FACTS, UTTERANCES, cells)]
+
+
+def noisy(folds: tuple[int, ...]) -> Cell:
+    return build(corruptions["audio/environment"], "audio/environment", {}, noise_folds=folds).cell(3)
 
 
 def test_nobody_knows_what_it_was_trained_on():
@@ -63,3 +69,9 @@ def test_overlap_of_samples_or_speakers_is_contamination(samples, speakers, expe
 
 def test_the_same_generator_with_another_seed_is_other_data():
     assert kinds(TrainingRecord(dataset="ravdess", options={"seed": 1})) == []
+
+
+def test_noise_that_a_model_was_hardened_with_is_contamination_on_any_data():
+    learned = TrainingRecord(dataset="iemocap", noise=frozenset({"audio/environment fold 3"}))
+    assert kinds(learned, cells=(Cell.clean(), noisy((10,)))) == ["out of domain"]
+    assert kinds(learned, cells=(Cell.clean(), noisy((3, 10)))) == ["out of domain", "contaminated"]

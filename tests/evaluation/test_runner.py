@@ -13,10 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from merbench.errors import MerbenchError
+from merbench.evaluation.result import recompute
 from merbench.evaluation.run import evaluate
 from merbench.evaluation.scorer import Batcher, Passes, Scorer
 from merbench.suites.build import build_suite
 from merbench.suites.store import Suite
+from merbench.types import Batch, Sample, Utterance
 from tests import adapters
 from tests.suites.test_build import SLOWED, in_a_process
 from tests.suites.test_plan import plan
@@ -135,6 +137,69 @@ def test_running_out_of_memory_halves_the_batch_for_good(merbench, typo, tmp_pat
     assert json.loads((tmp_path / "greedy" / "result.json").read_text())["cost"]["batch_size"] == 4
     merbench("eval", *typo, "--model", named("TextOnly"), "--out", tmp_path / "plain")
     assert rows(tmp_path / "greedy") == rows(tmp_path / "plain")
+
+
+def test_running_out_of_memory_on_one_row_is_the_end(merbench, typo, tmp_path):
+    outcome = merbench("eval", *typo, "--model", named("Hungry"), "--out", tmp_path / "run")
+    outcome.refused("a single sample", "--device cpu")
+
+
+def test_batches_are_made_of_rows_of_similar_length():
+    texts = ["a" * size for size in (9, 1, 8, 2, 9, 1, 8, 2)]
+    nobody = Utterance(id="u", label="calm", split="test")
+    clean = Batch.of([Sample(utterance=nobody, text=text) for text in texts])
+    adapter = adapters.Padded()
+    answers = Scorer(adapter, clean, Batcher(2), Passes()).clean_answers
+    assert adapter.padding == 0
+    assert np.array_equal(answers, adapters.TextOnly().predict(clean))
+
+
+def test_a_model_may_score_and_talk(merbench, typo, tmp_path):
+    assert merbench("eval", *typo, "--model", named("Both"), "--out", tmp_path / "run").code == 0
+    seen = {(r["prediction"], r["raw_output"], r["stated"]) for r in rows(tmp_path / "run")}
+    assert seen <= {("calm", "Calm.", "calm"), ("calm", "furious", "furious"), ("calm", "   ", "")}
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    clean = [r for r in rows(tmp_path / "run") if r["cell_id"] == "clean"]
+    calm = sum(r["stated"] == "calm" for r in clean)
+    assert 0 < calm < len(clean)
+    assert result["metrics"]["cells"][0]["metrics"]["agreement"] == calm / len(clean)
+    assert recompute(tmp_path / "run") == result
+
+
+def test_agreement_is_undefined_without_both_answers(merbench, typo, tmp_path):
+    for model in ("Talker", "TextOnly"):
+        merbench("eval", *typo, "--model", named(model), "--out", tmp_path / model)
+        result = json.loads((tmp_path / model / "result.json").read_text())
+        assert {cell["metrics"]["agreement"] for cell in result["metrics"]["cells"]} == {None}
+
+
+@pytest.mark.parametrize(
+    ("device", "words"), [("cuda:99", "this machine has"), ("tpu", "no device 'tpu'"), ("auto:1", "device")]
+)
+def test_a_device_that_is_not_here_is_refused(merbench, typo, tmp_path, device, words):
+    out = tmp_path / "run"
+    merbench("eval", *typo, "--model", "majority", "--device", device, "--out", out).refused(words)
+    assert not out.exists()
+
+
+def test_a_precision_that_is_none_is_refused(merbench, typo, tmp_path):
+    merbench("eval", *typo, "--model", "majority", "--precision", "int3").refused("int3", "bfloat16")
+
+
+def test_several_prompts_are_compared(merbench, typo, tmp_path):
+    out = tmp_path / "run"
+    options = ("--prompt", "calm", "--prompt", "glad", "--out", out)
+    outcome = merbench("eval", *typo, "--model", named("Prompted"), *options, "--json")
+    assert outcome.code == 0, outcome.err
+    table = json.loads(outcome.out)
+    assert [entry["prompt"] for entry in table["prompts"]] == ["calm", "glad"]
+    accuracy = [entry["clean"]["accuracy"] for entry in table["prompts"]]
+    assert table["range"]["clean"]["accuracy"] == pytest.approx(abs(accuracy[0] - accuracy[1]))
+    assert recompute(out / "calm")["metrics"]["overall"]["accuracy"]["clean"] == accuracy[0]
+
+
+def test_prompts_are_for_models_that_take_one(merbench, typo, tmp_path):
+    merbench("eval", *typo, "--model", named("Talker"), "--prompt", "x").refused("no option 'prompt'")
 
 
 def test_the_batch_size_changes_no_prediction(merbench, typo, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from merbench.errors import MerbenchError
 from merbench.evaluation.summary import summarise
-from merbench.evaluation.table import to_markdown, to_text
+from merbench.evaluation.table import run_table
 from merbench.types import Cell
 from tests.evaluation.grids import CLASSES, cell, rows, table
 
@@ -35,13 +35,13 @@ def result() -> dict:
 
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_it_fits_the_width_in_plain_text(result, width):
-    text = to_text(result, width=width)
+    text = run_table(result).text(width)
     assert max(map(len, text.splitlines())) <= width
     assert "\x1b" not in text
 
 
 def test_every_drop_has_its_clean_score_beside_it(result):
-    lines = [line.split() for line in to_text(result).splitlines()]
+    lines = [line.split() for line in run_table(result).text().splitlines()]
     noisy = [line for line in lines if "50%" in line]
     assert len(noisy) == 4 + 2 + 1 + 3  # severities, means, the single severity; two families, overall
     for line in noisy:
@@ -51,27 +51,27 @@ def test_every_drop_has_its_clean_score_beside_it(result):
 
 def test_a_drop_of_nothing_has_no_sign(result):
     result["metrics"]["overall"]["uar"]["drop"] = -1e-17  # what a mean of equal figures leaves
-    assert "-0.000" not in to_text(result) + to_markdown(result)
+    assert "-0.000" not in run_table(result).text() + run_table(result).markdown()
 
 
 def test_the_title_names_the_model_the_data_and_what_limits_the_figures(result):
-    text = " ".join(to_text(result, width=200).split())
+    text = " ".join(run_table(result).text(200).split())
     assert "ser_cnn on ravdess (test), 4 samples; CONTAMINATED: trained on 4 of the 4 samples [all]" in text
 
 
 def test_variants_are_told_apart_by_the_options_in_which_they_differ(result):
-    text = to_text(result, width=120)
+    text = run_table(result).text(120)
     assert "audio/urban_noise noise_class=drilling" in text
     assert "folds" not in text
 
 
 def test_cells_that_are_not_applicable_are_named_and_have_no_figures(result):
-    line = next(line for line in to_text(result, width=120).splitlines() if "text/typo" in line)
+    line = next(line for line in run_table(result).text(120).splitlines() if "text/typo" in line)
     assert line.split() == ["text/typo:", "not", "applicable,", "the", "text", "is", "scripted", "2"]
 
 
 def test_markdown_has_the_same_rows(result):
-    text, markdown = to_text(result, width=120), to_markdown(result)
+    text, markdown = run_table(result).text(120), run_table(result).markdown()
     rows_of_markdown = [line for line in markdown.splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in rows_of_markdown}) == 1
     for line in rows_of_markdown[2:]:
@@ -81,9 +81,9 @@ def test_markdown_has_the_same_rows(result):
 
 @pytest.mark.parametrize(("metric", "name"), [("accuracy", "acc clean"), ("macro_f1", "F1 clean")])
 def test_another_metric_can_be_the_primary_one(result, metric, name):
-    assert f"| {name} |" in to_markdown(result, metric=metric)
+    assert f"| {name} |" in run_table(result, metric=metric).markdown()
 
 
 def test_an_unknown_metric_is_refused(result):
     with pytest.raises(MerbenchError, match="no metric 'bleu'"):
-        to_text(result, metric="bleu")
+        run_table(result, metric="bleu")

@@ -141,7 +141,7 @@ class TestRecord:
     def test_evaluation_knows_what_it_has_seen(self, model, seed, split, marks):
         dataset = datasets["synthetic"](seed=seed)
         plan = make_plan(dataset, [], (), split=split, limit=20)
-        assert [m.kind for m in marks_of(model.trained_on, plan.facts, plan.index())] == marks
+        assert [m.kind for m in marks_of(model.trained_on, plan.facts, plan.index(), plan.cells)] == marks
 
     def test_the_recipe_on_record_is_the_committed_one(self, record):
         from merbench.training import late_fusion

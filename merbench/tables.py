@@ -1,0 +1,164 @@
+"""A table once, in every form in which it is read: terminal, log, Markdown, CSV, LaTeX, web page."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING, Literal, get_args
+
+from merbench.errors import MerbenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table as RichTable
+
+Format = Literal["text", "markdown", "csv", "latex"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+SUFFIX: dict[Format, str] = {"text": ".txt", "markdown": ".md", "csv": ".csv", "latex": ".tex"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line: its cells, and whether a rule is drawn above it."""
+
+    cells: tuple[str, ...]
+    starts_section: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cells of text below headings.
+
+    `left` columns at the beginning hold words, the others figures. `title` and `caption` are sentences
+    in plain text; what a reader must know before believing a figure is in the title. `name` is a
+    short name for files and references.
+    """
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    caption: str = ""
+    left: int = field(default=1, kw_only=True)
+
+    def rich(self) -> RichTable:
+        """Return the table for a rich console."""
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table as RichTable
+        from rich.text import Text
+
+        table = RichTable(
+            title=Text(self.title),
+            caption=Text(self.caption),
+            box=SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+            title_justify="left",
+            caption_justify="left",
+        )
+        for i, heading in enumerate(self.columns):
+            if i < self.left:
+                table.add_column(heading, overflow="fold")
+            else:
+                table.add_column(heading.replace(" ", "\n"), justify="right", no_wrap=True)
+        for row in self.rows:
+            if row.starts_section:
+                table.add_section()
+            table.add_row(*map(Text, row.cells))
+        return table
+
+    def text(self, width: int = 100) -> str:
+        """Return plain text, at most `width` columns wide."""
+        from rich.console import Console
+
+        out = io.StringIO()
+        console = Console(file=out, width=width, color_system=None, force_terminal=False, highlight=False)
+        console.print(self.rich())
+        return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+
+    def markdown(self) -> str:
+        """Return GitHub-flavoured Markdown."""
+        rule = (*["---"] * self.left, *["---:"] * (len(self.columns) - self.left))
+        rows = (self.columns, rule, *(row.cells for row in self.rows))
+        lines = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |" for cells in rows]
+        return "\n".join([f"**{self.title}**", "", *lines, "", self.caption, ""])
+
+    def csv(self) -> str:
+        """Return comma-separated values (RFC 4180, but with plain line feeds), the headings first."""
+        out = io.StringIO()
+        csv.writer(out, lineterminator="\n").writerows([self.columns, *(row.cells for row in self.rows)])
+        return out.getvalue()
+
+    def latex(self) -> str:
+        r"""Return a ``table`` with booktabs rules, for ``\usepackage{booktabs}``."""
+        lines = [
+            r"\begin{table}[t]",
+            r"\centering",
+            r"\caption{" + _tex(". ".join(filter(None, (self.title, self.caption))) + ".") + "}",
+            r"\label{tab:" + re.sub("[^a-z0-9]+", "-", self.name.lower()).strip("-") + "}",
+            r"\begin{tabular}{" + "l" * self.left + "r" * (len(self.columns) - self.left) + "}",
+            r"\toprule",
+            " & ".join(map(_tex, self.columns)) + r" \\",
+            r"\midrule",
+        ]
+        for i, row in enumerate(self.rows):
+            if row.starts_section and i:
+                lines.append(r"\addlinespace")
+            lines.append(" & ".join(map(_tex, row.cells)) + r" \\")
+        return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+
+    def html(self, *, sortable: bool = False) -> str:
+        """Return an HTML table; the page's script sorts it by a column where it is `sortable`."""
+        head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in self.columns)
+        body = "".join(
+            f"<tr{' class=section' if row.starts_section else ''}>{self._html_cells(row.cells)}</tr>"
+            for row in self.rows
+        )
+        kind = ' class="sortable"' if sortable else ""
+        caption = f"<caption>{escape(self.title)}</caption>"
+        note = f'<p class="note">{escape(self.caption)}</p>' if self.caption else ""
+        shown = f"<table{kind}>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(self.title)}">{shown}</div>{note}'
+
+    def _html_cells(self, cells: Sequence[str]) -> str:
+        first = f'<th scope="row">{escape(cells[0])}</th>'
+        rest = (f"<td{' class=word' if i < self.left else ''}>{escape(c)}</td>" for i, c in enumerate(cells[1:], 1))
+        return first + "".join(rest)
+
+    def to(self, form: Format) -> str:
+        """Return the table in one of `FORMATS`."""
+        make = {"text": self.text, "markdown": self.markdown, "csv": self.csv, "latex": self.latex}
+        return make[form]()
+
+
+def require_format(form: str) -> Format:
+    """Return `form` if it is one of `FORMATS`.
+
+    Raises:
+        MerbenchError: it is not.
+    """
+    if form not in FORMATS:
+        raise MerbenchError(f"there is no table format '{form}'", fix=f"choose one of {', '.join(FORMATS)}")
+    return form
+
+
+_TEX = {
+    **{character: "\\" + character for character in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "×": r"$\times$",
+    "→": r"$\rightarrow$",
+    "≥": r"$\geq$",
+    "−": "$-$",
+    "α": r"$\alpha$",
+}
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(character, character) for character in text)
