@@ -13,6 +13,7 @@ from merbench.errors import MerbenchError
 from merbench.evaluation.metrics import SUMMARY_METRICS
 from merbench.evaluation.summary import NOT_APPLICABLE, Robustness
 from merbench.tables import Row, Table
+from merbench.types import MODALITIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +41,7 @@ def run_table(result: Mapping[str, Any], *, metric: str = SUMMARY_METRICS[0]) ->
         title=_title(result),
         columns=_header(metric),
         rows=tuple(_rows(result["metrics"], metric)),
-        caption=_caption(result["metrics"]),
+        caption=_caption(result),
     )
 
 
@@ -51,8 +52,15 @@ def _title(result: Mapping[str, Any]) -> str:
     return f"{result['model']['name']} on {data['dataset']}{split}, {n} samples{marks}"
 
 
-def _caption(summary: Summary) -> str:
+def _caption(result: Mapping[str, Any]) -> str:
+    summary = result["metrics"]
     parts = [_NOTE, _MEANS]
+    unread = [modality for modality in MODALITIES if modality not in result["model"]["uses"]]
+    if unread:
+        parts.append(
+            f"this model does not read {' or '.join(unread)}: there it cannot fall, and 'overall' compares "
+            "only with models that read the same"
+        )
     if summary["unscored"]:
         parts.append(f"{summary['unscored']} samples have a label outside {', '.join(summary['classes'])}")
     draws = {len(s["cells"]) for corruption in summary["corruptions"] for s in corruption["severities"]}

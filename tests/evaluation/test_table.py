@@ -30,7 +30,8 @@ def result() -> dict:
     answers = {c: TRUTH if c.is_clean else WORSE for c in cells}
     metrics = summarise(table(rows(TRUTH, answers)), cells, CLASSES, text_informative=False)
     data = {"dataset": "ravdess", "split": "test"}
-    return {"model": {"name": "ser_cnn"}, "data": data, "marks": [MARK], "metrics": metrics}
+    model = {"name": "ser_cnn", "uses": ["audio"]}
+    return {"model": model, "data": data, "marks": [MARK], "metrics": metrics}
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])
@@ -57,6 +58,12 @@ def test_a_drop_of_nothing_has_no_sign(result):
 def test_the_title_names_the_model_the_data_and_what_limits_the_figures(result):
     text = " ".join(run_table(result).text(200).split())
     assert "ser_cnn on ravdess (test), 4 samples; CONTAMINATED: trained on 4 of the 4 samples [all]" in text
+
+
+def test_modalities_that_the_model_does_not_read_are_named(result):
+    assert "does not read vision or text" in run_table(result).caption
+    result["model"]["uses"] = ["audio", "vision", "text"]
+    assert "does not read" not in run_table(result).caption
 
 
 def test_variants_are_told_apart_by_the_options_in_which_they_differ(result):
