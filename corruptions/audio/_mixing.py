@@ -52,8 +52,6 @@ def mix(
     Returns:
         What was done, or the reason why no ratio exists; then `out` is left as it was.
     """
-    if len(speech) == 0:
-        return "the recording is empty"
     frame = max(1, sample_rate // _FRAMES_PER_SECOND)
     length, speech_energy, noise_energy = _active_energies(speech, noise, frame, whole)
     # Below one quantisation step there is digital silence and dither: nothing to take a ratio of.
@@ -61,12 +59,12 @@ def mix(
         return "the recording is silent"
     if noise_energy < length:
         return "the noise is silent where the recording is not"
-    wanted = math.sqrt(speech_energy / noise_energy) * _amplitude_ratio(snr_db)
-    headroom, noise_gain = 1.0, round(wanted * _GRID) / _GRID
+    wanted = math.sqrt(speech_energy / noise_energy) * amplitude_ratio(snr_db)
+    headroom, noise_gain = 1.0, on_grid(wanted)
     peak = _mix(speech, noise, headroom, noise_gain, out)
     if peak > 32767:
         headroom = math.floor(32767 / (peak + 1) * _GRID) / _GRID  # +1: `peak` is a rounded figure
-        noise_gain = round(wanted * headroom * _GRID) / _GRID
+        noise_gain = on_grid(wanted * headroom)
         _mix(speech, noise, headroom, noise_gain, out)
     ratio = speech_energy / noise_energy * (headroom / noise_gain) ** 2
     return Mixture(10 * math.log10(ratio), headroom, noise_gain)
@@ -77,11 +75,22 @@ def scale(speech: PCM16, gain: float, out: PCM16) -> None:
     _mix(speech, speech, gain, 0.0, out)
 
 
+def active_power(speech: PCM16, sample_rate: int) -> float:
+    """Return the mean square of a signal [T], T >= 1, over its frames within 40 dB of the loudest."""
+    length, energy, _ = _active_energies(speech, speech, max(1, sample_rate // _FRAMES_PER_SECOND), False)
+    return energy / length
+
+
+def on_grid(gain: float) -> float:
+    """Return the multiple of 2^-20 that is nearest to `gain`."""
+    return round(gain * _GRID) / _GRID
+
+
 @cache
-def _amplitude_ratio(snr_db: float) -> float:
-    """Return 10^(-snr_db / 20), correctly rounded on every machine (libm's pow is not)."""
+def amplitude_ratio(decibels: float) -> float:
+    """Return 10^(-decibels / 20), correctly rounded on every machine (libm's pow is not)."""
     with localcontext(prec=40):
-        return float(Decimal(10) ** (Decimal(str(-snr_db)) / 20))
+        return float(Decimal(10) ** (Decimal(str(-decibels)) / 20))
 
 
 @kernel

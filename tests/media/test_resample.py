@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.signal import upfirdn
 
 from merbench.media import resample as module
-from merbench.media.resample import resample, resampled_length, to_pcm16
+from merbench.media.resample import low_pass, resample, resampled_length, to_pcm16
 from tests.media.clips import tone
 
 RATES = [8000, 11_025, 16_000, 22_050, 24_000, 44_100, 48_000, 96_000]
@@ -20,7 +20,7 @@ RATES = [8000, 11_025, 16_000, 22_050, 24_000, 44_100, 48_000, 96_000]
 def by_polyphase_loop(signal: np.ndarray, source: int, target: int) -> np.ndarray:
     """The same filter by SciPy, one output after the other."""
     up, down = target // gcd(source, target), source // gcd(source, target)
-    taps = module._taps(up, down)
+    taps = module._taps(up, down, module._ROLLOFF / max(up, down))
     half = len(taps) // 2
     lead = -half % down  # so that the centre of the filter falls on an output
     full = upfirdn(np.concatenate([np.zeros(lead), taps]), signal.astype(np.float64), up, down)
@@ -66,3 +66,23 @@ def test_pcm16_rounds_half_to_even_and_counts_what_is_at_full_scale():
     samples, clipped = to_pcm16(np.array([0.5, 1.5, -0.5, -2.5, 32766.4, 32766.6, 40_000.0, -32768.0, -1e6]))
     assert samples.tolist() == [0, 2, 0, -2, 32766, 32767, 32767, -32768, -32768]
     assert clipped == 4
+
+
+class TestLowPass:
+    def test_it_keeps_what_lies_below_and_stops_what_lies_above(self):
+        for cutoff in (2000.0, 3400.0, 7000.0):
+            for frequency, kept in ((0.85 * cutoff, True), (1.14 * cutoff, False)):
+                signal = tone(1.0, 16_000, frequency)
+                heard = low_pass(signal, 16_000, cutoff)[2000:-2000]
+                ratio = np.abs(heard).max() / np.abs(signal).max()
+                assert (abs(ratio - 1) < 0.01) if kept else (ratio < 1e-3), (cutoff, frequency, ratio)
+
+    def test_it_is_aligned(self):
+        signal = np.zeros(4001, dtype=np.int16)
+        signal[2000] = 30_000
+        assert np.argmax(low_pass(signal, 16_000, 2000.0)) == 2000
+
+    @pytest.mark.parametrize("cutoff", [0.0, 4000.0, 5000.0])
+    def test_a_cutoff_that_is_none_is_refused(self, cutoff):
+        with pytest.raises(ValueError, match="below half"):
+            low_pass(np.zeros(10, dtype=np.int16), 8000, cutoff)

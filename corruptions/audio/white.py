@@ -1,0 +1,38 @@
+"""Hiss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from corruptions.audio._additive import AdditiveNoise
+from merbench.rng import Stream
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from merbench.types import Params, Pool, Sample
+
+_RMS = 4096  # 18 dB below full scale: the greatest of 65 536 quantiles, 4.3 times that, still fits
+
+
+@dataclass(frozen=True)
+class White(AdditiveNoise):
+    """Gaussian noise with the same power at every frequency, as from a cheap preamplifier."""
+
+    version = 1
+    severity: ClassVar = {"snr_db": (30.0, 25.0, 20.0, 15.0, 10.0)}
+    source = (
+        "SNR steps of 5 dB from 30 to 10 dB: white noise hides high-frequency cues at SNRs at which "
+        "background sounds do not (Varga and Steeneken: NOISEX-92, Speech Communication 12(3), 1993)"
+    )
+
+    def draw(self, rng: Stream, sample: Sample, pool: Pool) -> Params:
+        """Name the stream that makes the noise."""
+        return {"stream": rng.key}
+
+    def noise(self, params: Params, length: int, sample_rate: int, pool: Pool) -> npt.NDArray[np.int16]:
+        """Return Gaussian samples [length]."""
+        return np.rint(Stream(params["stream"]).normal(length) * _RMS).astype(np.int16)
