@@ -123,16 +123,13 @@ class Plan:
     @cached_property
     def facts(self) -> Facts:
         """What a reader of results must know about the data."""
-        everything = self.dataset.utterances()
-        tally = Counter((u.split, u.label) for u in everything)
-        splits = sorted({u.split for u in everything})
         card = self.dataset.card
         return Facts(
             dataset=self.dataset.name,
             options=self.dataset.identity()["options"],  # type: ignore[arg-type]
             split=self.split,
             labels=self.dataset.labels,
-            label_counts={s: {label: tally[s, label] for label in self.dataset.labels} for s in splits},
+            label_counts=self.dataset.label_counts(),
             text_informative=self.dataset.text_informative,
             unit=card.unit,
             restricted=card.restricted,
@@ -243,7 +240,7 @@ def make_plan(
     variants = tuple(
         Variant(corruption, tuple(severities), seed, replicate)
         for corruption in corruption_list
-        for replicate in range(replicates)
+        for replicate in range(replicates if corruption.is_random else 1)
     )
     return plan_variants(dataset, variants, split=split, limit=limit)
 

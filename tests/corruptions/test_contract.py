@@ -32,7 +32,7 @@ def corruption(request, urban_root):
 
 @cache
 def thirty_two():
-    return ordinary(32)
+    return ordinary(32, size=112)  # large enough for a blur of 3 % of the side
 
 
 def several(corruption):
@@ -42,7 +42,7 @@ def several(corruption):
 
 @cache
 def thousands():
-    return ordinary(MANY, seconds=0.2, frames=1, size=16)
+    return ordinary(MANY, seconds=0.2, frames=2, size=16)
 
 
 def draws(corruption, samples, **key):

@@ -1,0 +1,133 @@
+"""Sensor noise from one field of random numbers, in kernels. Importing this module imports numba.
+
+Drawing millions of random numbers per clip would cost more than everything else. So there is one
+field of `FIELD` of them, and every frame takes a stretch that begins at a place drawn for it: two
+frames have different noise, and nobody sees that both come from the same four million values.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from merbench.compiled import kernel
+from merbench.rng import Stream
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Frames = npt.NDArray[np.uint8]
+
+FIELD = 1 << 22
+"""Values in the field; a frame of 224 x 224 takes 150 528 of them."""
+
+_UNIT = 256
+"""Gaussian values are in 1/256 of a standard deviation."""
+
+_STEPS = 4096
+"""Equiprobable steps in which photons are counted."""
+
+
+@cache
+def _gaussian() -> npt.NDArray[np.int16]:
+    """Standard Gaussian noise in units of 1/256, [FIELD]."""
+    field = np.rint(Stream.of("sensor", "gaussian").normal(FIELD) * _UNIT).astype(np.int16)
+    field.setflags(write=False)
+    return field
+
+
+@cache
+def _uniform() -> npt.NDArray[np.uint16]:
+    """Uniform steps in 0..4095, [FIELD]."""
+    words = Stream.of("sensor", "uniform").words(FIELD // 4).astype("<u8").view("<u2")
+    field = (words >> 4).astype(np.uint16)
+    field.setflags(write=False)
+    return field
+
+
+def add_gaussian(
+    clip: Frames, places: npt.NDArray[np.int64], levels: npt.NDArray[np.int32], out: Frames
+) -> None:
+    """Add Gaussian noise to a clip [F, H, W, 3].
+
+    Args:
+        clip: the frames.
+        places: where in the field each frame's noise begins, [F] in 0..FIELD-1.
+        levels: per level 0..255, what it becomes before noise and the noise's standard deviation, both
+            in 1/256 of a level, int32 [256, 2].
+        out: gets the result, rounded and limited to 0..255.
+    """
+    flat = (len(clip), -1)
+    base, spread = levels[:, 0] * _UNIT + 32768, levels[:, 1].copy()  # half a level, to round
+    _add(clip.reshape(flat), places, base, spread, _gaussian(), out.reshape(flat))
+
+
+@kernel
+def _add(
+    clip: Frames,
+    places: npt.NDArray[np.int64],
+    base: npt.NDArray[np.int32],
+    spread: npt.NDArray[np.int32],
+    field: npt.NDArray[np.int16],
+    out: Frames,
+) -> None:
+    for f in range(len(clip)):
+        done = 0
+        while done < clip.shape[1]:
+            place = (places[f] + done) % len(field)
+            size = min(clip.shape[1] - done, len(field) - place)
+            frame, noisy = clip[f, done : done + size], out[f, done : done + size]
+            noise = field[place : place + size]
+            for i in range(size):
+                value = (base[frame[i]] + spread[frame[i]] * noise[i]) >> 16
+                noisy[i] = min(max(value, 0), 255)
+            done += size
+
+
+def count_photons(clip: Frames, places: npt.NDArray[np.int64], photons: float, out: Frames) -> None:
+    """Write what a sensor sees that counts `photons` on average for a white pixel (Poisson noise)."""
+    _look_up(clip.reshape(len(clip), -1), places, _poisson(photons), _uniform(), out.reshape(len(clip), -1))
+
+
+@cache
+def _poisson(photons: float) -> npt.NDArray[np.uint8]:
+    """Return the noisy level for every level and every step of a uniform number, [256, 4096].
+
+    The number of photons is the smallest whose cumulative probability reaches the step's middle.
+    """
+    table = np.empty((256, _STEPS), dtype=np.uint8)
+    middles = (np.arange(_STEPS) + 0.5) / _STEPS
+    most = math.ceil(photons + 10 * math.sqrt(photons) + 10)
+    for level in range(256):
+        mean = level / 255 * photons
+        terms = np.empty(most + 1)
+        terms[0] = math.exp(-mean)
+        for count in range(1, most + 1):
+            terms[count] = terms[count - 1] * mean / count
+        counts = np.searchsorted(np.cumsum(terms), middles)
+        table[level] = np.minimum(np.rint(counts * (255 / photons)), 255)
+    table.setflags(write=False)
+    return table
+
+
+@kernel
+def _look_up(
+    clip: Frames,
+    places: npt.NDArray[np.int64],
+    table: npt.NDArray[np.uint8],
+    field: npt.NDArray[np.uint16],
+    out: Frames,
+) -> None:
+    for f in range(len(clip)):
+        done = 0
+        while done < clip.shape[1]:
+            place = (places[f] + done) % len(field)
+            size = min(clip.shape[1] - done, len(field) - place)
+            frame, noisy = clip[f, done : done + size], out[f, done : done + size]
+            chance = field[place : place + size]
+            for i in range(size):
+                noisy[i] = table[frame[i], chance[i]]
+            done += size
