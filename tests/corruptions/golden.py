@@ -37,7 +37,7 @@ def compute() -> Hashes:
 
 
 def _hashes(corruption: Corruption) -> dict[str, str]:
-    samples = ordinary(12, sample_rate=44_100) + ordinary(12) + list(awkward().values())
+    samples = ordinary(12, sample_rate=44_100) + ordinary(12, size=112) + list(awkward().values())
     params = corruption.draw_all(samples, pool(samples), "golden")
     hashes = {}
     for severity in SEVERITIES:
