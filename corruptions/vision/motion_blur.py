@@ -42,8 +42,8 @@ class MotionBlur(ClipCorruption):
     )
 
     def draw(self, rng: Stream, sample: Sample, pool: Pool) -> Params:
-        """Draw the direction of the path, and which side of the shutter's middle a pixel lies on."""
-        return {"direction": rng.one_integer(0, _DIRECTIONS), "key": rng.key[:8]}
+        """Draw the direction of the path."""
+        return {"direction": rng.one_integer(0, _DIRECTIONS)}
 
     def spoil(self, clip: Frames, params: Params, out: Frames, *, length: float) -> Achieved | str:
         """Blur a clip."""

@@ -54,6 +54,21 @@ def sample(
     )
 
 
+SUITED = {
+    "modality/desync": lambda s: replace(s, audio=np.tile(s.audio, 2)),
+    "text/emoji_strip": lambda s: replace(s, text=" 😀 ".join([*s.text.split()[:6], "❤️"])),
+    "text/chinese": lambda s: replace(
+        s, text="".join("我今天真的很高兴见到你他们在家里做事已经晚了"[len(w) :: 2] for w in s.text.split())
+    ),
+}
+"""What a sample needs for a corruption that only concerns some."""
+
+
+def suited(name: str, samples: list[Sample]) -> list[Sample]:
+    """The samples as the corruption of that name needs them."""
+    return [SUITED[name](s) for s in samples] if name in SUITED else samples
+
+
 def ordinary(count: int, **shape: int | float) -> list[Sample]:
     """That many ordinary samples."""
     return [sample(i, **shape) for i in range(count)]  # type: ignore[arg-type]

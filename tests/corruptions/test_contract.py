@@ -19,7 +19,7 @@ from merbench.errors import MerbenchError
 from merbench.hashing import hash_array
 from merbench.options import build, canonical, describe, has_option
 from merbench.types import MODALITIES, SEVERITIES, Batch, Pool
-from tests.corruptions.samples import awkward, ordinary, pool
+from tests.corruptions.samples import awkward, ordinary, pool, suited
 
 MANY = 2_000
 
@@ -37,7 +37,7 @@ def thirty_two():
 
 def several(corruption):
     """Ordinary samples: fewer for what runs a codec or a model, ten thousand times as slow as a kernel."""
-    return thirty_two()[: 32 if corruption.exactness == "exact" else 6]
+    return suited(corruption.name, thirty_two())[: 32 if corruption.exactness == "exact" else 6]
 
 
 @cache
@@ -54,6 +54,11 @@ def applied(corruption, samples, severity, params=None, split=None):
     everybody = pool(samples if split is None else split)
     params = corruption.draw_all(samples, everybody, "tests") if params is None else params
     return corruption.apply(Batch.of(samples), params, everybody, **corruption.strength(severity))
+
+
+def differ(some, others):
+    """Whether draws are independent: two of a few values may well be equal, most of many may not."""
+    return sum(a != b for a, b in zip(some, others, strict=True)) > len(some) // 4
 
 
 def content(batch, i):
@@ -136,20 +141,19 @@ class TestDraw:
             corruption.apply(Batch.of(samples), params, empty, **corruption.strength(3))
 
     @pytest.mark.parametrize("other", [{"seed": 1}, {"replicate": 1}])
-    def test_another_seed_or_replicate_changes_every_sample(self, corruption, other):
+    def test_another_seed_or_replicate_changes_the_draws(self, corruption, other):
         samples = several(corruption)
         if not corruption.is_random:
             assert draws(corruption, samples) == draws(corruption, samples, **other) == [{}] * len(samples)
             return
-        pairs = zip(draws(corruption, samples), draws(corruption, samples, **other), strict=True)
-        assert all(a != b for a, b in pairs)
+        assert differ(draws(corruption, samples), draws(corruption, samples, **other))
 
     def test_the_same_id_in_another_dataset_is_another_sample(self, corruption):
         samples = several(corruption)
         if not corruption.is_random:
             pytest.skip("nothing is drawn")
         others = corruption.draw_all(samples, pool(samples), "another")
-        assert all(a != b for a, b in zip(draws(corruption, samples), others, strict=True))
+        assert differ(draws(corruption, samples), others)
 
     def test_it_is_the_same_twice(self, corruption):
         assert draws(corruption, several(corruption)) == draws(corruption, several(corruption))
@@ -159,7 +163,7 @@ class TestStrength:
     def test_what_is_achieved_meets_the_table(self, corruption):
         measure = corruption.measure
         per_sample = measure.kind == "per-sample"
-        samples = several(corruption) if per_sample else thousands()
+        samples = several(corruption) if per_sample else suited(corruption.name, thousands())
         params = draws(corruption, samples)
         for severity in SEVERITIES:
             wanted = corruption.strength(severity)[measure.strength]

@@ -1,0 +1,1 @@
+"""Several corruptions at once, as life has them, in a fixed order."""
