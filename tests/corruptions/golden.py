@@ -16,7 +16,7 @@ from merbench.hashing import hash_array, hash_json
 from merbench.options import build, has_option
 from merbench.types import SEVERITIES, Batch
 from tests.corruptions import urban
-from tests.corruptions.samples import awkward, ordinary, pool
+from tests.corruptions.samples import awkward, ordinary, pool, suited
 
 GOLDEN = Path(__file__).with_name("golden.json")
 
@@ -37,7 +37,8 @@ def compute() -> Hashes:
 
 
 def _hashes(corruption: Corruption) -> dict[str, str]:
-    samples = ordinary(12, sample_rate=44_100) + ordinary(12, size=112) + list(awkward().values())
+    usual = suited(corruption.name, ordinary(12, size=112))
+    samples = [*ordinary(12, sample_rate=44_100), *usual, *awkward().values()]
     params = corruption.draw_all(samples, pool(samples), "golden")
     hashes = {}
     for severity in SEVERITIES:
