@@ -4,7 +4,8 @@
     python docs/tables.py --check   # exit 1 naming the first page that differs
 
 A table stands between ``<!-- run: FOLDER METRIC -->`` and ``<!-- end -->``; FOLDER is relative to the
-repository. Every figure is first computed again from the folder's predictions.
+repository. Every figure is first computed again from the folder's predictions. After ``<!-- runs: ... -->``
+the runs below FOLDER stand side by side, each but the first by name as a paired difference from the first.
 """
 
 from __future__ import annotations
@@ -12,12 +13,19 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from merbench.evaluation.result import recompute
-from merbench.evaluation.table import to_markdown
+from merbench.evaluation.table import run_table
+from merbench.statistics.intervals import paired_interval, single_interval
+from merbench.statistics.panel import OVERALL, load_panel
+from merbench.tables import Row, Table
+
+if TYPE_CHECKING:
+    from merbench.statistics.intervals import Interval
 
 ROOT = Path(__file__).resolve().parents[1]
-TABLE = re.compile(r"<!-- run: (\S+) (\S+) -->\n.*?<!-- end -->", re.DOTALL)
+TABLE = re.compile(r"<!-- (runs?): (\S+) (\S+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def pages() -> list[Path]:
@@ -29,11 +37,51 @@ def filled(page: Path) -> str:
     """Return the page with every table made anew."""
 
     def table(match: re.Match[str]) -> str:
-        folder, metric = match.groups()
-        shown = to_markdown(recompute(ROOT / folder), metric=metric)
-        return f"<!-- run: {folder} {metric} -->\n{shown}<!-- end -->"
+        kind, folder, metric = match.groups()
+        path = ROOT / folder
+        shown = run_table(recompute(path), metric=metric) if kind == "run" else side_by_side(path, metric)
+        return f"<!-- {kind}: {folder} {metric} -->\n{shown.markdown()}<!-- end -->"
 
     return TABLE.sub(table, page.read_text(encoding="utf-8"))
+
+
+def side_by_side(folder: Path, metric: str) -> Table:
+    """Return the runs below a folder as columns and their cells as rows, with intervals."""
+    panel = load_panel([f"{run.parent.name}={run.parent}" for run in sorted(folder.glob("*/result.json"))])
+    first, *others = [model.name for model in panel.models]
+    scopes: list[tuple[str, Any]] = [("clean", OVERALL)]
+    for corruption in panel.of_kind("corruption"):
+        severities = [s for s in panel.of_kind("severity") if set(s.cells) <= set(corruption.cells)]
+        scopes += [(s.name, s) for s in severities] if len(severities) > 1 else []
+        scopes.append((corruption.name + " mean" * (len(severities) > 1), corruption))
+    families = {name.partition(" ")[0] for name, _ in scopes[1:]}
+    prefix = families.pop() if len(families) == 1 else ""
+    rows = []
+    for name, scope in scopes:
+        what: dict[str, Any] = {
+            "metric": metric,
+            "quantity": "clean" if name == "clean" else "noisy",
+            "scope": scope,
+        }
+        cells = [_interval(single_interval(panel, first, **what), "")]
+        cells += [_interval(paired_interval(panel, other, first, **what), "+") for other in others]
+        rows.append(Row((name.removeprefix(prefix).strip(), *cells)))
+    data, units = panel.data, panel.units
+    return Table(
+        name=f"{folder.name}-{metric}",
+        title=f"{metric} on {data['dataset']} ({data['split']}), {len(panel.sample_ids)} samples"
+        + f", {prefix}" * bool(prefix),
+        columns=("", first, *(f"{other} - {first}" for other in others)),
+        rows=tuple(rows),
+        caption=f"95 % intervals over {len(units)} {units.name}s, each for itself; differences are paired",
+    )
+
+
+def _interval(found: Interval, sign: str) -> str:
+    estimate, low, high = (
+        "-" if x is None else f"{x:{sign}z.3f}" for x in (found.estimate, found.low, found.high)
+    )
+    return f"{estimate} [{low}, {high}]"
 
 
 def main() -> None:

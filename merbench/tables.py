@@ -45,6 +45,11 @@ class Table:
     caption: str = ""
     left: int = field(default=1, kw_only=True)
 
+    @property
+    def file_name(self) -> str:
+        """The name in characters that every file system and LaTeX take."""
+        return re.sub("[^A-Za-z0-9]+", "-", self.name).strip("-")
+
     def rich(self) -> RichTable:
         """Return the table for a rich console."""
         from rich.box import SIMPLE_HEAD
@@ -96,9 +101,11 @@ class Table:
         r"""Return a ``table`` with booktabs rules, for ``\usepackage{booktabs}``."""
         lines = [
             r"\begin{table}[t]",
-            r"\centering",
-            r"\caption{" + _tex(". ".join(filter(None, (self.title, self.caption))) + ".") + "}",
-            r"\label{tab:" + re.sub("[^a-z0-9]+", "-", self.name.lower()).strip("-") + "}",
+            r"\centering\small",
+            r"\caption{"
+            + _tex(" ".join(f"{part.rstrip('.')}." for part in (self.title, self.caption) if part))
+            + "}",
+            r"\label{tab:" + self.file_name + "}",
             r"\begin{tabular}{" + "l" * self.left + "r" * (len(self.columns) - self.left) + "}",
             r"\toprule",
             " & ".join(map(_tex, self.columns)) + r" \\",
@@ -111,21 +118,31 @@ class Table:
         return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
 
     def html(self, *, sortable: bool = False) -> str:
-        """Return an HTML table; the page's script sorts it by a column where it is `sortable`."""
-        head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in self.columns)
+        """Return an HTML table with its title and caption; a page's script sorts a `sortable` one."""
+        head = "".join(
+            f'<th scope="col"{" class=word" if i < self.left else ""}>{escape(heading)}</th>'
+            for i, heading in enumerate(self.columns)
+        )
         body = "".join(
             f"<tr{' class=section' if row.starts_section else ''}>{self._html_cells(row.cells)}</tr>"
             for row in self.rows
         )
         kind = ' class="sortable"' if sortable else ""
-        caption = f"<caption>{escape(self.title)}</caption>"
+        title = escape(self.title)
         note = f'<p class="note">{escape(self.caption)}</p>' if self.caption else ""
-        shown = f"<table{kind}>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        return f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(self.title)}">{shown}</div>{note}'
+        # The title stands outside of what scrolls: on a phone it is read whole.
+        return (
+            f'<p class="title">{title}</p>'
+            f'<div class="scroll" tabindex="0" role="region" aria-label="{title}">'
+            f"<table{kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{note}"
+        )
 
     def _html_cells(self, cells: Sequence[str]) -> str:
         first = f'<th scope="row">{escape(cells[0])}</th>'
-        rest = (f"<td{' class=word' if i < self.left else ''}>{escape(c)}</td>" for i, c in enumerate(cells[1:], 1))
+        rest = (
+            f"<td{' class=word' if i < self.left else ''}>{escape(c)}</td>"
+            for i, c in enumerate(cells[1:], 1)
+        )
         return first + "".join(rest)
 
     def to(self, form: Format) -> str:
@@ -152,11 +169,6 @@ _TEX = {
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
-    "×": r"$\times$",
-    "→": r"$\rightarrow$",
-    "≥": r"$\geq$",
-    "−": "$-$",
-    "α": r"$\alpha$",
 }
 
 

@@ -13,6 +13,7 @@ import typer
 if TYPE_CHECKING:
     from merbench.datasets import Dataset
     from merbench.suites.plan import Plan
+    from merbench.types import MediaSpec
 
 
 def _data(help: str, **rest: Any) -> Any:
@@ -39,14 +40,19 @@ def open_dataset(
 ) -> Dataset:
     """Make the reader that ``--dataset``, ``--root`` and the media options describe."""
     from merbench.datasets import load_dataset
+
+    return load_dataset(spec, root, media_spec(sample_rate, frames, frame_size))
+
+
+def media_spec(sample_rate: str, frames: int, frame_size: str) -> MediaSpec:
+    """Make the canonical media that the media options describe."""
     from merbench.types import MediaSpec
 
-    media = MediaSpec(
+    return MediaSpec(
         sample_rate=_number(sample_rate, "--sample-rate"),
         frames=frames,
         frame_size=_number(frame_size, "--frame-size"),
     )
-    return load_dataset(spec, root, media)
 
 
 def plan_from(

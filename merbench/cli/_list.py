@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 show = typer.Typer(no_args_is_help=True)
 
-KINDS = ("corruptions", "datasets", "models")
+KINDS = ("corruptions", "datasets", "models", "recipes")
 
 
 def list_plugins(
-    kind: Annotated[str, typer.Argument(help="corruptions, datasets or models")] = "corruptions",
+    kind: Annotated[str, typer.Argument(help="corruptions, datasets, models or recipes")] = "corruptions",
     json: AsJson = False,
 ) -> None:
     """List what is registered, ours and everybody else's."""
@@ -27,7 +27,12 @@ def list_plugins(
 
     if kind not in KINDS:
         raise MerbenchError(f"there is no list of '{kind}'", fix=f"choose one of {', '.join(KINDS)}")
-    rows = {"corruptions": _corruption_rows, "datasets": _dataset_rows, "models": _model_rows}[kind]()
+    rows = {
+        "corruptions": _corruption_rows,
+        "datasets": _dataset_rows,
+        "models": _model_rows,
+        "recipes": _recipe_rows,
+    }[kind]()
     if json:
         emit(rows)
         return
@@ -92,6 +97,16 @@ def _model_rows() -> list[dict[str, Any]]:
     from merbench.models import models
 
     return [{"name": name, "provider": models.entry(name).provider} for name in models.names()]
+
+
+def _recipe_rows() -> list[dict[str, Any]]:
+    from merbench.training.recipe import load_recipe, recipe_names
+
+    recipes = [load_recipe(name) for name in recipe_names()]
+    return [
+        {"name": r.name, "about": r.about, "dataset": r.data.dataset, "stages": [s.name for s in r.stages]}
+        for r in recipes
+    ]
 
 
 @show.command("corruption")
@@ -214,20 +229,59 @@ def show_dataset(name: Annotated[str, typer.Argument(help="e.g. ravdess")], json
     out().print(table)
 
 
+@show.command("recipe")
+def show_recipe(
+    name: Annotated[str, typer.Argument(help="A committed recipe, or a TOML file.")], json: AsJson = False
+) -> None:
+    """Show a training recipe with everything that it extends and every default."""
+    from merbench.cli._console import emit, out
+    from merbench.training.recipe import load_recipe
+
+    recipe = load_recipe(name).to_json()
+    if json:
+        emit(recipe)
+        return
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    stages = {f"stage.{stage.pop('name')}": stage for stage in recipe.pop("stages")}
+    for key, value in {**recipe, **stages}.items():
+        if isinstance(value, dict):
+            for option, setting in value.items():
+                shown = list(setting) if isinstance(setting, tuple) else setting
+                if isinstance(shown, dict):
+                    shown = [f"{name} = {chosen}" for name, chosen in shown.items()]
+                table.add_row(f"{key}.{option}", _cell(shown))
+        else:
+            table.add_row(key, _cell(value))
+    out().print(table)
+
+
 @show.command("run")
 def show_run(
     folder: Annotated[Path, typer.Argument(help="A folder written by 'merbench eval'.")],
     metric: Annotated[str, typer.Option(help="The metric the table shows.")] = "uar",
+    form: Annotated[
+        str | None, typer.Option("--format", help="text, markdown, csv or latex; default: for this terminal.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Compute every figure of a run again from its predictions, and show it if all agree."""
     from merbench.cli._console import emit, out, say
     from merbench.evaluation.result import recompute
-    from merbench.evaluation.table import render
+    from merbench.evaluation.table import run_table
+    from merbench.tables import require_format
 
+    chosen = None if form is None else require_format(form)
     result = recompute(folder)
     if json:
         emit(result)
-    else:
-        out().print(render(result, metric=metric))
+        return
+    table = run_table(result, metric=metric)
+    if chosen is None:
+        out().print(table.rich())
         say("every figure was computed again from the predictions and agrees")
+    else:
+        typer.echo(table.to(chosen), nl=False)

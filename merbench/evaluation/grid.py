@@ -133,7 +133,7 @@ class _Reader:
         answer = np.full(len(batch), len(self.classes))
         parsed = np.flatnonzero(status == STATUSES.index(PARSED))
         answer[parsed] = _encode(batch["prediction"].take(pa.array(parsed)), self._class)
-        confidence = self._confidence(batch["probabilities"], answer)
+        confidence = self._confidence(batch, answer)
         agrees = pc.equal(batch["stated"], batch["prediction"]).cast(pa.int8())
         agrees = agrees.fill_null(-1).to_numpy(zero_copy_only=False)
         applied = batch["applied"].fill_null(False).to_numpy(zero_copy_only=False)
@@ -171,13 +171,21 @@ class _Reader:
             )
         return STATUSES.index(status)
 
-    def _confidence(self, probabilities: pa.Array, answer: np.ndarray) -> npt.NDArray[np.float32]:
+    def _confidence(self, batch: pa.RecordBatch, answer: np.ndarray) -> npt.NDArray[np.float32]:
+        probabilities = batch["probabilities"]
         given = np.flatnonzero(probabilities.is_valid().to_numpy(zero_copy_only=False))
         values = probabilities.flatten().to_numpy(zero_copy_only=False)
         if len(values) != len(given) * len(self.classes):
             raise MerbenchError(
                 f"the predictions do not hold {len(self.classes)} probabilities in every row",
                 fix=f"give one for each of {', '.join(self.classes)}, or null",
+            )
+        if np.isnan(values).any():
+            row = given[int(np.argmax(np.isnan(values))) // len(self.classes)]
+            raise MerbenchError(
+                f"the sample '{batch['sample_id'][row]}' has a probability that is not a number in the cell "
+                f"{batch['cell_id'][row]}",
+                fix="evaluate it again; a row without probabilities holds null",
             )
         table = np.full((len(answer), len(self.classes) + 1), np.nan, dtype=np.float32)
         table[given, :-1] = values.reshape(len(given), len(self.classes))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from merbench.corruption import corruptions
 from merbench.hashing import hash_json
+from merbench.models import UNRECORDED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +43,11 @@ def marks_of(
     """
     if trained_on is None:
         return [Mark("unknown training data", "nobody recorded what this model was trained on")]
-    return [*_of_recordings(trained_on, facts, utterances), *_of_noise(trained_on, cells)]
+    known = [record for record in trained_on if record != UNRECORDED]
+    marks = [*_of_recordings(known, facts, utterances), *_of_noise(known, cells)]
+    if len(known) < len(trained_on):
+        marks.append(Mark("unknown training data", "nobody recorded what a part of it was trained on"))
+    return marks
 
 
 def _of_noise(trained_on: Sequence[TrainingRecord], cells: Sequence[Cell]) -> list[Mark]:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 SUMMARY_METRICS = ("uar", "accuracy", "macro_f1", "weighted_f1")
 """The metrics that robustness scores are made of; the first is the default primary one."""
 
+NAMES = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1", "weighted_f1": "weighted F1"}
+"""`SUMMARY_METRICS` as the field writes them."""
+
 ECE_BINS = 15  # Guo et al., "On calibration of modern neural networks", ICML 2017, section 5
 
 

@@ -126,7 +126,7 @@ def scored_predictions(folder: Path, result: Mapping[str, Any]) -> Path:
     Raises:
         MerbenchError: it is missing, changed, or not in the run's own folder.
     """
-    predictions = folder / result["predictions"]["file"]
+    predictions = folder / str(result["predictions"]["file"])
     if predictions.parent != folder:
         raise MerbenchError(
             f"{folder / 'result.json'} names predictions outside its folder ({predictions})",

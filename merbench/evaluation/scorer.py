@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -11,10 +10,10 @@ import numpy as np
 from merbench.errors import MerbenchError
 from merbench.media.conform import conform
 from merbench.models import Adapter, SplitAdapter, scatter
-from merbench.models._validate import check_output, choose, join
+from merbench.models._validate import blamed, check_output, choose, join, out_of_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -60,7 +59,7 @@ class Batcher:
             try:
                 results.append(call(rows))
             except Exception as error:
-                if not _out_of_memory(error):
+                if not out_of_memory(error):
                     raise
                 if self.size == 1:
                     raise MerbenchError(
@@ -169,7 +168,7 @@ class Scorer:
             mine = {m: encoded[part] for m, encoded in encodings.items() if there[m].any()}
             return check_output(adapter.fuse(mine, there), len(part), adapter.labels)
 
-        with _blamed(adapter):
+        with blamed(adapter):
             return join(self._batcher.map(fuse, rows))
 
     def _predict(self, batch: Batch, rows: npt.NDArray[np.int64]) -> Answers:
@@ -190,7 +189,7 @@ class Scorer:
         wants = self._adapter.wants
         wanted = conform(media, sample_rate=wants.sample_rate, frame_size=wants.frame_size)
         order = _by_length(wanted) if len(wanted) > self._batcher.size else np.arange(len(wanted))
-        with _blamed(self._adapter):
+        with blamed(self._adapter):
             return order, self._batcher.map(
                 lambda rows: call(wanted if len(rows) == len(wanted) else wanted.take(rows)), order
             )
@@ -205,22 +204,3 @@ def _inverse(order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     inverse = np.empty_like(order)
     inverse[order] = np.arange(len(order))
     return inverse
-
-
-@contextmanager
-def _blamed(adapter: Adapter) -> Iterator[None]:
-    """Say that it is the model that failed, and how: somebody's adapter is input, and may be wrong."""
-    try:
-        yield
-    except MerbenchError:
-        raise
-    except Exception as error:
-        raise MerbenchError(
-            f"{adapter.name} failed: {type(error).__name__}: {error}",
-            fix="mend the adapter; --debug shows where",
-        ) from error
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """Tell a MemoryError, or torch's own, without importing torch."""
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"

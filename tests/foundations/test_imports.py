@@ -13,12 +13,16 @@ ROOT = Path(__file__).parents[2]
 LAYERS = (
     ("errors",),
     ("hashing", "options", "compiled"),
-    ("rng", "registry", "types", "files"),
+    ("rng", "registry", "types", "files", "tables"),
     ("corruption", "labels"),
     ("media",),
     ("datasets", "models", "corruptions"),
     ("suites", "training"),
     ("evaluation",),
+    ("statistics",),
+    ("record",),
+    ("report",),
+    ("leaderboard", "regression"),
     ("cli",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
