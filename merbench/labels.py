@@ -117,7 +117,7 @@ def map_labels(model_labels: Sequence[str], dataset_labels: Sequence[str], mode:
         twice = sorted({label for label in labels if list(labels).count(label) > 1})
         if twice:
             raise MerbenchError(f"the {owner} lists the label '{twice[0]}' twice", fix="list each label once")
-    table = {label: _counterpart(label, dataset_labels) for label in model_labels}
+    table = {label: counterpart(label, dataset_labels) for label in model_labels}
     reached = set(table.values())
     shared = tuple(label for label in dataset_labels if label in reached)
     if not shared:
@@ -151,7 +151,12 @@ def _counterparts(label: str, targets: Sequence[str]) -> list[str]:
     return []
 
 
-def _counterpart(label: str, targets: Sequence[str]) -> str | None:
+def counterpart(label: str, targets: Sequence[str]) -> str | None:
+    """Return the one of `targets` that `label` means, ``None`` when there is none.
+
+    Raises:
+        MerbenchError: it could mean several.
+    """
     found = _counterparts(label, targets)
     if len(found) > 1:
         raise MerbenchError(

@@ -117,6 +117,12 @@ class Dataset(ABC):
         """Whether text cells mean anything here."""
         return self.card.text_informative
 
+    def label_counts(self) -> dict[str, dict[str, int]]:
+        """Return how often each label occurs in each split, zeros included."""
+        tally = Counter((u.split, u.label) for u in self.utterances())
+        splits = sorted({split for split, _ in tally})
+        return {split: {label: tally[split, label] for label in self.labels} for split in splits}
+
     def identity(self) -> dict[str, JSON]:
         """Return name and options as they enter a recipe."""
         return {"name": self.name, "options": canonical(self)}

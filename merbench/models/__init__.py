@@ -1,5 +1,23 @@
 """Models behind one interface, one per file; `merbench.models._adapter` says what a model owes."""
 
-from merbench.models._adapter import Adapter, Answered, SplitAdapter, TrainingRecord, Wants, models, scatter
+from merbench.models._adapter import (
+    UNRECORDED,
+    Adapter,
+    Answered,
+    SplitAdapter,
+    TrainingRecord,
+    Wants,
+    models,
+    scatter,
+)
 
-__all__ = ["Adapter", "Answered", "SplitAdapter", "TrainingRecord", "Wants", "models", "scatter"]
+__all__ = [
+    "UNRECORDED",
+    "Adapter",
+    "Answered",
+    "SplitAdapter",
+    "TrainingRecord",
+    "Wants",
+    "models",
+    "scatter",
+]

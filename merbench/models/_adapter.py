@@ -48,6 +48,10 @@ class TrainingRecord:
     options: Mapping[str, object] = field(default_factory=dict)
 
 
+UNRECORDED = TrainingRecord(dataset="(unrecorded)")
+"""Among other records: nobody knows what a part of the model was trained on."""
+
+
 class Answered(NamedTuple):
     """What a model that both scores and speaks answers: logits [N, C], and one text per row.
 
@@ -105,6 +109,10 @@ class Adapter(ABC):
 
         Without one (``None``) nothing is cached and nothing can be resumed.
         """
+        return None
+
+    def parameters(self) -> int | None:
+        """Return how many weights it has, loading them if need be; ``None`` where nobody can tell."""
         return None
 
 

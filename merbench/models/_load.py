@@ -7,6 +7,7 @@ import inspect
 import json
 import re
 from collections import Counter
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,11 @@ from merbench.errors import MerbenchError
 from merbench.hashing import combine, hash_file
 from merbench.models._adapter import Adapter, models
 from merbench.models._device import check_precision, find_device
+from merbench.models._ensemble.adapter import combine_models
+from merbench.models._ensemble.grammar import read_call
 from merbench.models._onnx import read_onnx
 from merbench.models._python import import_file
+from merbench.models._transformers.adapter import Options, TransformersModel
 from merbench.options import build, split_spec
 
 if TYPE_CHECKING:
@@ -40,7 +44,10 @@ def load_model(
         spec: a registered name, ``name`` or ``name:key=value,key=value``; a class in a file,
             ``path/to/file.py:Class`` or ``path/to/file.py:Class:key=value``; an ONNX file described by a
             TOML, ``path/to/model.toml``, or ``path/to/model.onnx`` with ``model.toml`` beside it; a
-            checkpoint folder (one with a ``checkpoint.json``), ``DIR`` or ``DIR:key=value``.
+            checkpoint folder (one with a ``checkpoint.json``), ``DIR`` or ``DIR:key=value``; a classifier of
+            the transformers library, ``owner/model`` on the hub or the folder of its files, with options;
+            several of all these, ``rule(MEMBER; MEMBER; key=value)`` with the rules mean, weighted, vote
+            and router, or one in part, ``only(MEMBER; modalities=audio)`` (`merbench.models._ensemble`).
         label_counts: labels by split of the data at hand, for models that answer a prior
             (`Adapter.learn_prior`): those of ``train`` if there is such a split, else of everything.
         device: where to compute: ``cpu``, ``cuda``, ``cuda:1``, or ``auto`` for a GPU if there is one.
@@ -51,7 +58,10 @@ def load_model(
             not an adapter, fails to start, or has no labels; an option or the TOML is wrong.
     """
     suffix = Path(spec).suffix
-    if match := _FILE.fullmatch(spec):
+    if call := read_call(spec):
+        load = partial(load_model, label_counts=label_counts, device=device, precision=precision)
+        adapter: Adapter = combine_models(call, cache(load))
+    elif match := _FILE.fullmatch(spec):
         adapter = _from_file(Path(match["file"]), match["cls"], match["options"] or "")
     elif suffix in (".onnx", ".toml"):
         adapter = read_onnx(Path(spec))
@@ -62,7 +72,10 @@ def load_model(
         if (Path(name) / CHECKPOINT).exists():
             values = {"folder": name, **values}
             name = _trained_model(Path(name))
-        adapter = _start(models[name], models[name].name, values)
+        if name not in models and ("/" in name or Path(name).is_dir()):
+            adapter = TransformersModel(name, build(Options, name, values))
+        else:
+            adapter = _start(models[name], models[name].name, values)
     adapter.device = find_device(device)
     adapter.precision = check_precision(precision)
     if label_counts:
@@ -73,6 +86,8 @@ def load_model(
 
 def with_option(spec: str, key: str, value: str) -> str:
     """Return `spec` with one option more."""
+    if read_call(spec):
+        return f"{spec.rstrip().removesuffix(')')}; {key}={value})"
     match = _FILE.fullmatch(spec)
     options = match["options"] if match else spec.partition(":")[2]
     return f"{spec}{',' if options else ':'}{key}={value}"

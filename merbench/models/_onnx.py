@@ -33,6 +33,7 @@ import numpy as np
 
 from merbench.errors import MerbenchError
 from merbench.hashing import combine, hash_file
+from merbench.models import _probabilities
 from merbench.models._adapter import Adapter, TrainingRecord
 from merbench.models._front_ends import make_front_end
 from merbench.options import build, option
@@ -52,7 +53,6 @@ _DTYPES = {
     "tensor(uint8)": np.uint8,
 }
 
-_SMALLEST = float(np.finfo(np.float32).tiny)  # stands for a probability of 0, whose log is not finite
 _SUM_TOLERANCE = 1e-3  # how far probabilities may be from summing to 1: half-precision softmax
 
 
@@ -102,14 +102,13 @@ class OnnxModel(Adapter):
         probabilities = np.full((len(batch), len(self.labels)), 1 / len(self.labels))
         for row in np.flatnonzero(batch.present(self._front_end.modality)):
             probabilities[row] = self._answer(self._front_end(batch, int(row)))
-        return np.asarray(np.log(np.maximum(probabilities, _SMALLEST)), dtype=np.float64)
+        return _probabilities.log(probabilities)
 
     def _answer(self, inputs: np.ndarray) -> npt.NDArray[np.float64]:
         """Return the merged probabilities [C] of one utterance, averaged over its inputs [K, ...]."""
         output = self._network.run(inputs).astype(np.float64)
         if self._kind == "logits":
-            output = np.exp(output - output.max(axis=1, keepdims=True))
-            output /= output.sum(axis=1, keepdims=True)
+            output = _probabilities.softmax(output)
         elif output.min() < 0 or np.abs(output.sum(axis=1) - 1).max() > _SUM_TOLERANCE:
             raise MerbenchError(
                 f"the network of '{self.name}' answers {output[0].round(3).tolist()}: no probabilities",
@@ -229,7 +228,8 @@ def read_onnx(path: Path) -> OnnxModel:
     network = _Network(file, where, input_name, output.name)
     network.check_width(model.labels)
     own = [source for source in (front_end.source,) if source is not None]
-    sources = (file, toml, *own, Path(__file__), Path(__file__).with_name("_front_ends.py"))
+    code = (Path(__file__).with_name(name) for name in ("_onnx.py", "_front_ends.py", "_probabilities.py"))
+    sources = (file, toml, *own, *code)
     return OnnxModel(toml.stem, network, front_end, output.kind, merged, model.trained_on, sources)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +11,11 @@ from merbench.errors import MerbenchError
 from merbench.models._adapter import Answered
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy.typing as npt
+
+    from merbench.models._adapter import Adapter
 
 Answers = np.ndarray | list[str] | Answered
 """Checked answers: float64 logits [N, C], N texts, or both."""
@@ -55,6 +58,34 @@ def choose(answers: Answers, rows: Sequence[int] | npt.NDArray[np.int64]) -> Ans
     if isinstance(answers, list):
         return [answers[i] for i in rows]
     return np.asarray(answers[rows])
+
+
+@contextmanager
+def blamed(adapter: Adapter) -> Iterator[None]:
+    """Say that it is the model that failed, and how: somebody's adapter is input, and may be wrong.
+
+    Running out of memory is nobody's mistake yet: a smaller batch may fit.
+    """
+    try:
+        yield
+    except MerbenchError:
+        raise
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        raise MerbenchError(
+            f"{adapter.name} failed: {type(error).__name__}: {error}",
+            fix="mend the adapter; --debug shows where",
+        ) from error
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Tell a MemoryError, or torch's own for GPU and CPU, without importing torch."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error))
+    )
 
 
 def _check_logits(output: Any, n: int, labels: Sequence[str]) -> npt.NDArray[np.float64]:

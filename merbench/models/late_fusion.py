@@ -83,6 +83,10 @@ class LateFusion(SplitAdapter):
         """Return a hash over weights, record and code."""
         return combine(hash_file(path) for path in (*checkpoint.files(self._folder), *_CODE))
 
+    def parameters(self) -> int:
+        """Return how many weights the network has."""
+        return sum(weight.numel() for weight in self._network.parameters())
+
     @cached_property
     def _network(self) -> LateFusionNetwork:
         return checkpoint.load_network(self._folder, len(self.labels))

@@ -6,7 +6,7 @@ import pytest
 
 from merbench.corruption import corruptions
 from merbench.evaluation.marks import marks_of
-from merbench.models import TrainingRecord
+from merbench.models import UNRECORDED, TrainingRecord
 from merbench.options import build
 from merbench.suites.source import Facts
 from merbench.types import Cell, Utterance
@@ -35,6 +35,12 @@ def noisy(folds: tuple[int, ...]) -> Cell:
 
 def test_nobody_knows_what_it_was_trained_on():
     assert kinds(unknown=True) == ["unknown training data"]
+
+
+def test_what_nobody_knows_of_a_part_hides_nothing_of_the_rest():
+    seen = TrainingRecord(dataset="ravdess", samples=frozenset({"u1"}))
+    assert kinds(seen, UNRECORDED) == ["contaminated", "unknown training data"]
+    assert kinds(UNRECORDED) == ["unknown training data"]
 
 
 def test_a_model_trained_on_nothing_carries_no_mark():

@@ -1,0 +1,1 @@
+"""Several models as one, or one in part: `grammar`, `members`, `rules`, `quality`, `adapter`, `only`."""
