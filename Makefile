@@ -30,5 +30,7 @@ types: $(READY)
 
 check: lint types test test-slow
 
+include leaderboards/boards.mk
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -49,8 +49,11 @@ def writing(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def atomic(path: Path) -> Iterator[IO[bytes]]:
+def atomic(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     """Open a file that appears under its name only when it is complete and on disk.
+
+    What is made again in a second (thousands of pages) need not be `durable`: it is complete or not
+    there, but nobody waits for the disk.
 
     The bytes go to a temporary file in the same folder, are synced, and the file is renamed; on any
     error the temporary file is removed. After `kill -9` a left-over is swept by `sweep`.
@@ -65,9 +68,11 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
             with temporary.open("wb") as handle:
                 yield handle
                 handle.flush()
-                os.fsync(handle.fileno())
+                if durable:
+                    os.fsync(handle.fileno())
             temporary.replace(path)
-            _sync_folder(path.parent)
+            if durable:
+                _sync_folder(path.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise

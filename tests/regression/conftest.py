@@ -1,0 +1,7 @@
+"""Runs to hold against each other."""
+
+from __future__ import annotations
+
+from tests.leaderboard.conftest import answered
+
+__all__ = ["answered"]
