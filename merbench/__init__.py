@@ -7,6 +7,7 @@ The same nouns as the command line::
     plan = merbench.make_plan(data, [noise], severities=(1, 3, 5))   # a streamed suite
     suite = merbench.build_suite(plan, Path("suite"))                # the same on disk
     folder, result = merbench.evaluate(plan, "late-fusion", Path("run"))
+    found = merbench.compare([Path("other-run"), folder])            # paired, clustered, in plain words
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from merbench.models._load import load_model as load_model
     from merbench.suites.build import build_suite as build_suite
     from merbench.suites.plan import make_plan as make_plan
+    from merbench.statistics.compare import compare as compare
     from merbench.suites.plan import parse_corruption as parse_corruption
 
 __version__ = "0.1.0"
@@ -31,11 +33,13 @@ _HOMES = {
     "parse_corruption": "merbench.suites.plan",
     "build_suite": "merbench.suites.build",
     "evaluate": "merbench.evaluation.run",
+    "compare": "merbench.statistics.compare",
 }
 
 __all__ = [
     "__version__",
     "build_suite",
+    "compare",
     "evaluate",
     "load_dataset",
     "load_model",
