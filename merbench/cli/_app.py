@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from merbench.cli import _corrupt, _dataset, _demo, _eval, _list, _suite
+from merbench.cli import (
+    _check,
+    _compare,
+    _corrupt,
+    _dataset,
+    _demo,
+    _eval,
+    _leaderboard,
+    _list,
+    _model,
+    _report,
+    _suite,
+    _train,
+)
 
 app = typer.Typer(
     name="merbench",
@@ -40,6 +53,15 @@ app.command("demo")(_demo.demo)
 app.command("list")(_list.list_plugins)
 app.command("corrupt")(_corrupt.corrupt)
 app.command("eval")(_eval.evaluate)
+app.command("train")(_train.train)
+app.command("compare")(_compare.compare)
+app.command("check")(_check.check)
+app.command("report")(_report.report)
+app.command("paper")(_report.paper)
 app.add_typer(_list.show, name="show", help="Show one thing in full.")
 app.add_typer(_dataset.dataset, name="dataset", help="Look at a dataset on disk.")
+app.add_typer(_model.model, name="model", help="Look at a model, or fit several to each other.")
 app.add_typer(_suite.suite, name="suite", help="Look at a suite, make it again, or export it.")
+app.add_typer(
+    _leaderboard.leaderboard, name="leaderboard", help="Boards whose every figure can be computed again."
+)

@@ -10,7 +10,7 @@ import typer
 
 from merbench.cli._arguments import AsJson, Workers
 
-_MODELS = ("majority", "late-fusion")
+_MODELS = ("majority", "late-fusion", "emollama-base")
 
 
 def demo(
@@ -19,12 +19,14 @@ def demo(
     workers: Workers = 2,
     json: AsJson = False,
 ) -> None:
-    """Corrupt, verify and score two models on the synthetic set; needs no data and no network."""
+    """Corrupt, verify, score three models, compare them and draw it; needs no data and no network."""
     from merbench.cli._arguments import open_dataset
     from merbench.cli._console import emit, progress, say
     from merbench.cli._console import out as console
     from merbench.evaluation.run import evaluate
     from merbench.evaluation.table import run_table
+    from merbench.report import Media, write_report
+    from merbench.statistics.compare import compare
     from merbench.suites.build import build_suite
     from merbench.suites.plan import make_plan, parse_corruption
     from merbench.suites.presets import PRESETS
@@ -49,14 +51,22 @@ def demo(
     for step, model in enumerate(_MODELS, start=3):
         say(f"{step}. evaluating {model}")
         with progress(model, plan.size) as advance:
-            folder, results[model] = evaluate(
+            _, results[model] = evaluate(
                 suite, model, out / "runs" / model, workers=workers, progress=advance
             )
         if not json:
             console().print(run_table(results[model], metric="uar").rich())
+    runs = [out / "runs" / model for model in _MODELS[1:]]  # nothing is to be learnt about the majority
+    say(f"{len(_MODELS) + 3}. comparing {' with '.join(_MODELS[:0:-1])}")
+    comparison = compare(runs)
+    for sentence in comparison.findings:
+        say(f"   {sentence}")
+    report = out / "report.html"
+    write_report(runs, report, media=Media(suite=out / "suite"))
     if json:
-        emit(results)
+        emit({"runs": results, "comparison": comparison.to_json()})
     say(f"done in {time.perf_counter() - started:.0f} s; everything is in {out}:")
     say(f"  {out / 'suite'}   the suite: README.md, manifest.json, data/<cell>/*.parquet")
     say(f"  {out / 'runs'}    per model: predictions.parquet, result.json")
-    say(f"next: merbench show run {folder}; merbench eval --help")
+    say(f"  {report}   curves, confusions and failures to look at: open it in a browser")
+    say(f"next: merbench compare {' '.join(map(str, runs))}; merbench eval --help")

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 def evaluate(
     make_plan: MakePlan,
     model: Annotated[
-        str, typer.Option(help="A registered model, path/to/file.py:Class, or path/to/model.onnx (or .toml).")
+        str,
+        typer.Option(
+            help="A registered model, file.py:Class, model.onnx (or .toml), a checkpoint folder, owner/model "
+            "of the hub, or several: 'mean(A; B)', 'router(A; B)' ... (docs/models.md)."
+        ),
     ],
     suite: Annotated[
         Path | None,

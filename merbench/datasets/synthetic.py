@@ -59,7 +59,7 @@ class Synthetic(Dataset):
         needs_root=False,
     )
 
-    seed: int = option(0, "which world: other people, sentences and labels")
+    seed: int = option(0, "which world: other people, sentences and labels", changes_draw=True)
     train: int = option(1200, "utterances in the train split")
     validation: int = option(240, "utterances in the validation split")
     test: int = option(240, "utterances in the test split")

@@ -1,1 +1,5 @@
-"""The committed recipes by which shipped models were made."""
+"""The committed recipes by which models are trained, and the one loop that follows them."""
+
+from merbench.training._trainable import Row, Trainable
+
+__all__ = ["Row", "Trainable"]

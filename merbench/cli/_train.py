@@ -1,0 +1,54 @@
+"""``merbench train``: follow a recipe and leave a checkpoint that ``merbench eval`` takes."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from merbench.cli._arguments import AsJson, NoiseRoot, Root, Workers
+
+
+def train(
+    recipe: Annotated[str, typer.Option(help="A recipe ('merbench list recipes') or a TOML file.")],
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    dataset: Annotated[str | None, typer.Option(help="Instead of the recipe's own, as for 'eval'.")] = None,
+    root: Root = None,
+    noise_root: NoiseRoot = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the recipe's own.", min=0)] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    precision: Annotated[
+        str | None, typer.Option(help="float32 or bfloat16, instead of the recipe's own.")
+    ] = None,
+    workers: Workers = 2,
+    json: AsJson = False,
+) -> None:
+    """Train a model by a recipe; evaluate it as 'merbench eval --model OUT'.
+
+    An interrupted run goes on where it was last saved, to the same weights. On several GPUs:
+    torchrun --standalone --nproc-per-node N --no-python merbench train ...
+    """
+    from merbench.cli._console import emit, progress, say
+    from merbench.datasets import default_root
+    from merbench.training.distributed import is_main
+    from merbench.training.recipe import load_recipe
+    from merbench.training.run import plan_training
+    from merbench.training.run import train as follow
+
+    job = plan_training(
+        load_recipe(recipe).with_(dataset=dataset, seed=seed, precision=precision),
+        root=root,
+        noise_root=noise_root or default_root("urbansound8k"),
+    )
+    with progress("training", job.rows) if is_main() else nullcontext() as advance:
+        result = follow(job, out, device=device, workers=workers, progress=advance, tell=say)
+    if not is_main():
+        return
+    if json:
+        emit(result)
+        return
+    for split, scores in result["scores"].items():
+        say(f"{split}: " + ", ".join(f"{metric} {value:.4f}" for metric, value in scores.items()))
+    say(f"checkpoint: {out}\nnext: merbench eval --model {out}")
