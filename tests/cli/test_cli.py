@@ -133,8 +133,12 @@ def test_debug_shows_the_traceback(merbench):
 def test_demo_tells_the_whole_story(merbench, tmp_path):
     outcome = merbench("demo", "--out", tmp_path / "demo", "--samples", 40, "--json")
     assert outcome.code == 0, outcome.err
-    results = json.loads(outcome.out)
-    assert set(results) == {"majority", "late-fusion"}
+    told = json.loads(outcome.out)
+    results = told["runs"]
+    assert set(results) == {"majority", "late-fusion", "emollama-base"}
+    assert results["emollama-base"]["metrics"]["overall"]["uar"]["clean"] > 0.6
+    assert any("emollama-base and late-fusion" in line for line in told["comparison"]["findings"])
+    assert (tmp_path / "demo" / "report.html").stat().st_size > 100_000
     assert results["late-fusion"]["metrics"]["overall"]["uar"]["clean"] > 0.6
     assert results["majority"]["metrics"]["overall"]["uar"]["drop"] == 0
     for model in results:
