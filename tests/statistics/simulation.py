@@ -202,11 +202,15 @@ def band(low: float, high: float, replicates: int, confidence: float = 0.999) ->
 
 
 def rates(
-    methods: Sequence[Callable[[Panel], bool]], world: World, replicates: int, spoil: Any = None
+    methods: Sequence[Callable[[Panel], bool]],
+    world: World,
+    replicates: int,
+    spoil: Any = None,
+    first: int = 0,
 ) -> list[float]:
     """Return how often each method rejects; `spoil` changes every panel before they see it."""
     found = np.zeros(len(methods))
-    for seed in range(replicates):
+    for seed in range(first, first + replicates):
         drawn = world.draw(seed)
         found += [method(spoil(drawn) if spoil else drawn) for method in methods]
     return [float(rate) for rate in found / replicates]
