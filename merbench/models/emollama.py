@@ -28,7 +28,12 @@ if TYPE_CHECKING:
     from merbench.types import Batch, Modality
 
 _HOME = Path(__file__).with_name("_emotion_llama")
-_CODE = (Path(__file__), *sorted(_HOME.glob("*.py")), _HOME / "tiny_tokenizer.json")
+_NO_PART_OF_ANSWERS = ("estimate.py", "inspection.py", "stored.py")
+_CODE = (
+    Path(__file__),
+    *(path for path in sorted(_HOME.glob("*.py")) if path.name not in _NO_PART_OF_ANSWERS),
+    _HOME / "tiny_tokenizer.json",
+)
 
 
 @dataclass(eq=False)
