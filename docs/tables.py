@@ -5,7 +5,8 @@
 
 A table stands between ``<!-- run: FOLDER METRIC -->`` and ``<!-- end -->``; FOLDER is relative to the
 repository. Every figure is first computed again from the folder's predictions. After ``<!-- runs: ... -->``
-the runs below FOLDER stand side by side, each but the first by name as a paired difference from the first.
+the runs below FOLDER stand side by side, each but the first by name as a paired difference from the first;
+or FOLDER is the run to take differences from, and those beside it follow.
 """
 
 from __future__ import annotations
@@ -46,8 +47,10 @@ def filled(page: Path) -> str:
 
 
 def side_by_side(folder: Path, metric: str) -> Table:
-    """Return the runs below a folder as columns and their cells as rows, with intervals."""
-    panel = load_panel([f"{run.parent.name}={run.parent}" for run in sorted(folder.glob("*/result.json"))])
+    """Return the runs below a folder, or beside a run, as columns and their cells as rows, with intervals."""
+    home = folder.parent if (folder / "result.json").exists() else folder
+    runs = sorted((path.parent for path in home.glob("*/result.json")), key=lambda run: (run != folder, run))
+    panel = load_panel([f"{run.name}={run}" for run in runs])
     first, *others = [model.name for model in panel.models]
     scopes: list[tuple[str, Any]] = [("clean", OVERALL)]
     for corruption in panel.of_kind("corruption"):
@@ -68,7 +71,7 @@ def side_by_side(folder: Path, metric: str) -> Table:
         rows.append(Row((name.removeprefix(prefix).strip(), *cells)))
     data, units = panel.data, panel.units
     return Table(
-        name=f"{folder.name}-{metric}",
+        name=f"{home.name}-{metric}",
         title=f"{metric} on {data['dataset']} ({data['split']}), {len(panel.sample_ids)} samples"
         + f", {prefix}" * bool(prefix),
         columns=("", first, *(f"{other} - {first}" for other in others)),

@@ -17,7 +17,7 @@ from merbench.models import Wants
 from merbench.models._emotion_llama import checkpoint, recovery_files
 from merbench.models._emotion_llama.absent import RecoveredAbsent
 from merbench.models._emotion_llama.config import SAMPLE_RATE
-from merbench.models._emotion_llama.recovery import EXPECTED, TASKS, Design, Recovery
+from merbench.models._emotion_llama.recovery import TASKS, Design, Recovery
 from merbench.models._load import load_model
 from merbench.models.emollama import Emollama
 from merbench.options import option
@@ -114,11 +114,8 @@ class TrainableRecovery(Trainable):
         )
 
     def logits(self, inputs: Sequence[Inputs]) -> Tensor:
-        """Return the frozen network's logits [N, C] of rows that lack one or two modalities.
-
-        They get expected encodings: judged by random ones, epochs would differ by chance.
-        """
-        self._base.stand_in = RecoveredAbsent(self.network, self._base.network.absent, steps=EXPECTED)
+        """Return the frozen network's logits [N, C] of rows, each of which lacks one or two modalities."""
+        self._base.stand_in = RecoveredAbsent(self.network, self._base.network.absent)
         answers: Any = self._base.fuse(
             {m: np.stack([row.encodings[m] for row in inputs]) for m in MODALITIES},
             {m: np.array([m in row.given for row in inputs]) for m in MODALITIES},
@@ -136,9 +133,10 @@ class TrainableRecovery(Trainable):
     @cached_property
     def _base(self) -> Emollama:
         base = load_model(self.base)
-        if not isinstance(base, Emollama):
+        if not (isinstance(base, Emollama) and _in_a_folder(base)):
             raise MerbenchError(
-                f"'{self.base}' is no Emotion-LLaMA", fix="set 'base' to emollama-base or a checkpoint folder"
+                f"'{self.base}' is no Emotion-LLaMA with a checkpoint folder",
+                fix="set 'base' to emollama-base or to a folder that 'merbench train' wrote",
             )
         unknown = sorted(set(self.labels) - set(base.labels))
         if unknown:
@@ -151,3 +149,8 @@ class TrainableRecovery(Trainable):
     def _tokens(self, inputs: Sequence[Inputs]) -> dict[Modality, Tensor]:
         device = next(self.network.parameters()).device
         return {m: torch.stack([row.tokens[m] for row in inputs]).to(device) for m in MODALITIES}
+
+
+def _in_a_folder(base: Emollama) -> bool:
+    """Tell whether a network has a checkpoint folder that recovery can go into; a released one has none."""
+    return all(path.is_file() for path in checkpoint.files(base.checkpoint_folder))

@@ -21,6 +21,7 @@ NEED_FILES = {"emollama", "emollama-7b"}
 """Models that are nothing without files; `emollama-base` is the first of them with its own."""
 NAMES = [
     *(name for name in models.names() if name not in NEED_FILES),
+    "emollama-base:absent=recover",
     f"{ADAPTERS}:Statistics",
     f"{ADAPTERS}:Talker",
 ]

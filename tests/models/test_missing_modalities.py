@@ -235,3 +235,9 @@ def test_every_strategy_is_an_option_of_the_command(merbench, folder, tmp_path, 
     result = json.loads(done.out)
     assert result["metrics"]["n"] == 4
     assert [cell["severity"] for cell in result["cells"]] == [0, 3, 5]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_shipped_network_has_every_strategy(strategy):
+    """Retraining it without its recovery model makes this fail."""
+    load_model(f"emollama-base:absent={strategy}")
