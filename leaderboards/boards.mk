@@ -25,6 +25,8 @@ board-synthetic: $(READY)
 		--about "Answers how often each label occurs in the training split; the floor.")
 	$(call add,synthetic,late-fusion,$(SYNTHETIC) --severity 1-5,late-fusion,--recipe clean --licence Apache-2.0 \
 		--about "A small tri-modal network: log-mel$(,) picture and spelling encoders whose evidence adds up.")
+	$(call add,synthetic,emollama-base,$(SYNTHETIC) --severity 1-5,emollama-base,--recipe clean --licence Apache-2.0 \
+		--about "A tiny Emotion-LLaMA: HuBERT$(,) MAE$(,) VideoMAE and EVA-style encoders before a LLaMA with LoRA.")
 	$(BIN)/merbench leaderboard verify leaderboards/synthetic
 
 # make add-synthetic MODEL=emollama-base RECIPE=clean ABOUT="what it is"; MODEL may go on with options of eval

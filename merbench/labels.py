@@ -30,7 +30,7 @@ sample, and a class that the model cannot answer has recall 0.
 # One line per concept: the noun and adjective of psychology (Ekman's six, contempt, and the further
 # states of the datasets' own label sets), the codes in the file names of IEMOCAP and CREMA-D.
 _CONCEPTS = (
-    ("anger", "angry", "ang"),
+    ("anger", "angry", "ang", "mad"),
     ("disgust", "disgusted", "dis"),
     ("fear", "fearful", "scared", "afraid", "fea"),
     ("happiness", "happy", "joy", "joyful", "hap"),

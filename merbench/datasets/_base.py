@@ -27,7 +27,7 @@ class Card:
     nEMO) read the same sentences in every emotion, so text cells are "not applicable" there.
     `restricted` sets are never redistributed: reports and publications hold no media or transcripts.
     `expected` are published counts by name, e.g. ``{"utterances": 1440}``; `unit` is the default unit
-    of analysis (``speaker``, ``dialogue`` or ``session``).
+    of analysis (``speaker``, ``dialogue``, ``session``, or ``sample`` where nobody annotated any).
     """
 
     title: str

@@ -19,6 +19,7 @@ from merbench.media.decode import (
     DecodedAudio,
     DecodedVideo,
     Embedded,
+    Excerpt,
     MediaFile,
     read_audio,
     read_clip,
@@ -29,7 +30,7 @@ from merbench.types import Sample
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from merbench.types import MediaSpec, Utterance
+    from merbench.types import JSON, MediaSpec, Utterance
 
 _THREADS = 2  # decoders release the GIL; more would only hold more clips in memory
 _SHORT_SECONDS = 0.25  # about one syllable: less than any emotion model was trained on
@@ -42,19 +43,20 @@ class Source:
     """The files and the transcript (NFC) behind one utterance.
 
     A file named as `audio` must have sound and one named as `video` (or a still image) pictures. The
-    sound of a `video` file is used, if there is any, unless `audio` is given.
+    sound of a `video` file is used, if there is any, unless `audio` is given; that of an excerpt is not.
     """
 
     audio: MediaFile | None = None
-    video: MediaFile | None = None
+    video: MediaFile | Excerpt | None = None
     text: str | None = None
 
     def decode(self, media: MediaSpec) -> tuple[DecodedAudio | None, DecodedVideo | None]:
         """Decode every file once."""
         if self.video is None:
             return None if self.audio is None else read_audio(self.audio, media), None
-        if self.audio is not None and self.audio != self.video:
-            return read_audio(self.audio, media), read_video(self.video, media)
+        if isinstance(self.video, Excerpt) or self.audio not in (None, self.video):
+            sound = None if self.audio is None else read_audio(self.audio, media)
+            return sound, read_video(self.video, media)
         sound, pictures = read_clip(self.video, media)
         if sound is None and self.audio is not None:
             raise MerbenchError(
@@ -65,7 +67,13 @@ class Source:
     @property
     def files(self) -> tuple[MediaFile, ...]:
         """The files, each once."""
-        return tuple(dict.fromkeys(file for file in (self.audio, self.video) if file is not None))
+        whole = self.video.path if isinstance(self.video, Excerpt) else self.video
+        return tuple(dict.fromkeys(file for file in (self.audio, whole) if file is not None))
+
+    @property
+    def own_files(self) -> tuple[MediaFile, ...]:
+        """The files that hold this utterance and no other."""
+        return tuple(f for f in self.files if not isinstance(self.video, Excerpt) or f != self.video.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +107,11 @@ class FileDataset(Dataset):
         if errors:
             others = f" ({len(errors) - 1} more errors: 'merbench dataset check' lists them)"
             raise MerbenchError(f"{errors[0].where}: {errors[0].what}" + (others if len(errors) > 1 else ""))
+        if not self.index.utterances:
+            raise MerbenchError(
+                f"{self.root} holds no utterance that dataset '{self.name}' can use with these options",
+                fix="'merbench dataset check' says what was left out",
+            )
         return self.index.utterances
 
     def load(self, utterance: Utterance) -> Sample:
@@ -121,14 +134,17 @@ class FileDataset(Dataset):
             digests = dict(zip(files, pool.map(_sha256, files), strict=True))
 
         def leaf(u: Utterance) -> str:
-            media = [digests.get(file) for file in (u.source.audio, u.source.video)]
+            media = [_content(file, digests) for file in (u.source.audio, u.source.video)]
             return hash_json([*media, u.label, u.source.text, u.speaker, u.dialogue, u.split, dict(u.extra)])
 
         return merkle_root({u.id: leaf(u) for u in utterances})
 
     @property
     def expected(self) -> Mapping[str, int]:
-        """How many ``utterances`` and ``speakers`` were published, with these options."""
+        """How many ``utterances``, ``speakers``, ``split NAME`` and ``label NAME`` were published.
+
+        With these options; what nobody published is not there.
+        """
         return self.card.expected
 
     def check(self) -> CheckReport:
@@ -136,7 +152,14 @@ class FileDataset(Dataset):
         found = self.index.utterances
         with ThreadPoolExecutor(_THREADS) as pool:
             facts = list(pool.map(self._inspect, found))
-        speakers = {u.speaker for u in found if u.speaker is not None}
+        speakers = Counter(u.speaker for u in found if u.speaker is not None)
+        splits, labels = Counter(u.split for u in found), Counter(u.label for u in found)
+        counted = {
+            "utterances": len(found),
+            "speakers": len(speakers),
+            **{f"split {split}": n for split, n in splits.items()},
+            **{f"label {label}": n for label, n in labels.items()},
+        }
         findings = [
             *self.index.findings,
             *(Finding("error", fact.id, fact.error) for fact in facts if fact.error is not None),
@@ -144,9 +167,8 @@ class FileDataset(Dataset):
             *_sound_findings(facts),
             *_picture_findings(facts, self.media.frames),
             *note("info", "have an empty transcript", [u.id for u in found if u.source.text == ""]),
-            *_against_published(self.expected, {"utterances": len(found), "speakers": len(speakers)}),
+            *_against_published(self.expected, counted),
         ]
-        labels = Counter(u.label for u in found)
         counts = {
             "modality": {
                 "audio": sum(fact.rate is not None for fact in facts),
@@ -154,14 +176,14 @@ class FileDataset(Dataset):
                 "text": sum(u.source.text is not None for u in found),
             },
             "label": {label: labels[label] for label in self.labels},
-            "split": dict(sorted(Counter(u.split for u in found).items())),
-            "speaker": dict(sorted(Counter(u.speaker for u in found if u.speaker is not None).items())),
+            "split": dict(sorted(splits.items())),
+            "speaker": dict(sorted(speakers.items())),
         }
         return CheckReport(tuple(findings), counts)
 
     def _inspect(self, utterance: Utterance) -> _Facts:
         try:
-            digests = tuple(_sha256(file) for file in utterance.source.files)
+            digests = tuple(_sha256(file) for file in utterance.source.own_files)
             sound, pictures = utterance.source.decode(self.media)
         except MerbenchError as error:
             return _Facts(utterance.id, utterance.label, error=str(error))
@@ -209,6 +231,13 @@ def _sha256(file: MediaFile) -> str:
         raise MerbenchError(
             f"{file} cannot be read: {error.strerror}", fix="check the path and the permissions"
         ) from error
+
+
+def _content(file: MediaFile | Excerpt | None, digests: Mapping[MediaFile, str]) -> JSON:
+    """Return what identifies the content of a file or of a part of one."""
+    if isinstance(file, Excerpt):
+        return [digests[file.path], file.start, file.end, *file.box]
+    return None if file is None else digests[file]
 
 
 def _duplicates(facts: Iterable[_Facts]) -> Iterator[Finding]:
@@ -259,7 +288,8 @@ def _picture_findings(facts: Iterable[_Facts], wanted: int) -> Iterator[Finding]
 
 def _against_published(published: Mapping[str, int], found: Mapping[str, int]) -> Iterator[Finding]:
     for name, count in published.items():
-        if found[name] < count:
-            yield Finding("info", name, f"{found[name]} of the {count} published: a subset")
-        elif found[name] > count:
-            yield Finding("warning", name, f"{found[name]}, and only {count} were published")
+        here = found.get(name, 0)
+        if here < count:
+            yield Finding("info", name, f"{here} of the {count} published: a subset")
+        elif here > count:
+            yield Finding("warning", name, f"{here}, and only {count} were published")

@@ -64,6 +64,25 @@ def read_rows(root: Path, header: Sequence[str] = ()) -> Rows:
     return _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_delimited(path, header)
 
 
+def read_columns(path: Path, wanted: Sequence[str], header: Sequence[str] = ()) -> list[Row]:
+    """Return the rows of the table at `path`, which must have the `wanted` columns.
+
+    Raises:
+        MerbenchError: it cannot be read, or lacks a column.
+    """
+    table = read_rows(path, header)
+    missing = [name for name in wanted if name not in table.columns]
+    if missing:
+        semicolons = len(table.columns) == 1 and ";" in table.columns[0]
+        raise MerbenchError(
+            f"{path} has no column {' or '.join(missing)}",
+            fix="its cells are separated by semicolons: save it with commas"
+            if semicolons
+            else f"get the file again; its columns are: {', '.join(table.columns)}",
+        )
+    return table.rows
+
+
 def _only_table(folder: Path) -> Path:
     found = sorted(p for p in folder.iterdir() if p.suffix.lower() in _SUFFIXES and p.is_file())
     if len(found) != 1:
@@ -110,7 +129,10 @@ def _records(path: Path, reader: Any) -> Iterator[tuple[str, list[str]]]:
         except StopIteration:
             return
         except csv.Error as error:
-            raise MerbenchError(f"{where} is not CSV: {error}", fix="check the quotation marks") from error
+            raise MerbenchError(
+                f"{where} is not CSV: {error}",
+                fix="check the quotation marks, and that commas separate cells",
+            ) from error
         if values:
             yield where, values
 
@@ -156,25 +178,38 @@ def _read_parquet(path: Path) -> Rows:
 
 
 def _read_saved(root: Path) -> Rows:
-    """Read what `datasets.save_to_disk` wrote; the splits of a dict go to the column ``split``."""
+    """Read what `datasets.save_to_disk` wrote."""
     import datasets
 
     try:
         saved = datasets.load_from_disk(str(root))
     except (OSError, ValueError, KeyError) as error:
         raise MerbenchError(f"{root} is not a saved dataset that can be read ({error})") from error
-    parts = saved.items() if isinstance(saved, datasets.DatasetDict) else [(None, saved)]
+    return arrow_rows(saved, root.name, root)
+
+
+def arrow_rows(dataset: Any, name: str, folder: Path) -> Rows:
+    """Return the rows of a Hugging Face dataset; the splits of a dict go to the column ``split``.
+
+    Args:
+        dataset: a `datasets.Dataset` or `datasets.DatasetDict`.
+        name: what it is called in messages.
+        folder: what relative paths in it start from.
+    """
+    import datasets
+
+    parts = dataset.items() if isinstance(dataset, datasets.DatasetDict) else [(None, dataset)]
     rows: list[Row] = []
     columns: dict[str, None] = {}
     for split, part in parts:
-        cells = {name: _saved_column(part, name) for name in part.column_names}
+        cells = {column: _saved_column(part, column) for column in part.column_names}
         if split is not None:
             cells.setdefault("split", [split] * part.num_rows)
         columns |= dict.fromkeys(cells)
-        place = root.name if split is None else f"{root.name}/{split}"
+        place = name if split is None else f"{name}/{split}"
         for i, values in enumerate(zip(*cells.values(), strict=True), start=1):
             rows.append(Row(f"{place} row {i}", dict(zip(cells, values, strict=True))))
-    return Rows(tuple(columns), rows, root)
+    return Rows(tuple(columns), rows, folder)
 
 
 def _saved_column(part: Any, name: str) -> list[Any]:

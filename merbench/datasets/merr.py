@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from merbench.datasets._base import Card, Finding
 from merbench.datasets._files import FileDataset, Index, Source, note
-from merbench.datasets._tabular import read_rows, read_utf8
+from merbench.datasets._tabular import read_columns, read_utf8
 from merbench.errors import MerbenchError
 from merbench.options import option
 from merbench.types import Utterance
@@ -161,13 +161,8 @@ def _read_transcripts(path: Path) -> dict[str, str]:
     """Return English sentences by the clip's name; nothing if the file is not there."""
     if not path.is_file():
         return {}
-    rows = read_rows(path)
-    missing = {"name", "sentence"} - set(rows.columns)
-    if missing:
-        raise MerbenchError(
-            f"{path} has no column {' or '.join(sorted(missing))}", fix="get the file again: name, sentence"
-        )
-    sentences = {str(row.cells["name"]): str(row.cells["sentence"]) for row in rows.rows}
+    rows = read_columns(path, ("name", "sentence"))
+    sentences = {str(row.cells["name"]): str(row.cells["sentence"]) for row in rows}
     return {name: unicodedata.normalize("NFC", sentence) for name, sentence in sentences.items()}
 
 
