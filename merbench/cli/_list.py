@@ -40,7 +40,7 @@ def list_plugins(
 
     table = Table(box=None, header_style="bold")
     for column in rows[0]:
-        table.add_column(column.replace("_", " "), no_wrap=column == "name")
+        table.add_column(column.replace("_", " "), no_wrap=column == "name", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
     out().print(table)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import floor
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -19,7 +20,7 @@ from merbench.media._integrity import BrokenMediaError
 from merbench.media._pcm import mono
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -77,22 +78,109 @@ def read_container(
         raise BrokenMediaError(f"cannot be decoded ({error.strerror})") from error
 
 
+def read_excerpt(
+    handle: BinaryIO, start: float, end: float, *, frames: int, finish: Callable[[Picture], Picture]
+) -> Reel:
+    """Read `frames` pictures between two times of the first video stream, decoding from the key frame before.
+
+    Args:
+        handle: the file.
+        start: where the excerpt begins, in seconds from the start of the file.
+        end: where it ends.
+        frames: how many pictures are wanted; number i is the one shown at start + i * (end - start) / frames.
+        finish: what turns an RGB picture uint8 [H, W, 3] into one of the wanted size.
+
+    Returns:
+        The pictures, with times in seconds from `start`; one that was on before then is at 0 s.
+
+    Raises:
+        BrokenMediaError: not a video file, it breaks on the way, or it ends before the excerpt begins.
+    """
+    import av
+
+    try:
+        with av.open(handle, metadata_errors="ignore") as container:
+            return _read_excerpt(container, _written(start), _written(end), frames, finish)
+    except av.error.FFmpegError as error:
+        raise BrokenMediaError(f"cannot be decoded ({error.strerror})") from error
+
+
+def _written(seconds: float) -> Fraction:
+    """Return a time as it was written down: the float nearest to 0.6 is a little less than 0.6."""
+    return Fraction(seconds).limit_denominator(1_000_000)
+
+
+def _read_excerpt(
+    container: Any, start: Fraction, end: Fraction, count: int, finish: Callable[[Picture], Picture]
+) -> Reel:
+    audio, video = _streams(container)
+    if video is None:
+        raise BrokenMediaError("has no video stream")
+    second = 1 / video.time_base
+    first = (_start([stream for stream in (audio, video) if stream is not None]) + start) * second
+    wanted = deque(floor(first + i * (end - start) * second / count) for i in range(count))
+    picker = _Picker(wanted, lambda frame: finish(_rgb(frame)))
+    for frame in _decoded_from(container, video, wanted[0]):
+        if frame.is_corrupt or frame.pts is None:
+            raise BrokenMediaError("has damaged pictures")
+        picker.show(frame, frame.pts)
+        if not wanted:
+            break
+    if picker.shown is None or (not picker.pictures and picker.shown_at + _step(video) <= first):
+        raise BrokenMediaError(f"ends before the excerpt that begins at {float(start):.2f} s")
+    picker.finish()
+    seconds = [max(0.0, float((at - first) * video.time_base)) for at in picker.ticks]
+    return Reel(picker.pictures, seconds, picker.distinct)
+
+
+def _decoded_from(container: Any, stream: Any, tick: int) -> Iterator[Any]:
+    """Yield pictures from the last key frame at or before `tick` on, or all of them where seeking fails.
+
+    An index may be missing or wrong, and then a seek lands too late.
+    """
+    stream.codec_context.thread_count = 1  # clips are decoded side by side instead
+    container.seek(tick, stream=stream)
+    frames = container.decode(stream)
+    head = next(frames, None)
+    if head is None or head.pts is None or head.pts > tick:
+        container.seek(0, stream=stream)
+        yield from container.decode(stream)
+    else:
+        yield head
+        yield from frames
+
+
+def _streams(container: Any) -> tuple[Any, Any]:
+    """Return the first sound stream and the first with pictures that are no album cover, or ``None``s."""
+    from av.stream import Disposition
+
+    audio = next(iter(container.streams.audio), None)
+    video = next((s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None)
+    return audio, video
+
+
+def _start(streams: Sequence[Any]) -> Fraction:
+    """Return when the earliest of the streams begins, in seconds."""
+    starts = [stream.start_time * stream.time_base for stream in streams if stream.start_time is not None]
+    return min(starts, default=Fraction(0))
+
+
+def _step(stream: Any) -> Fraction:
+    """Return the ticks per picture that the header tells; 0 if it does not."""
+    rate = stream.average_rate or stream.guessed_rate
+    return 1 / (rate * stream.time_base) if rate else Fraction(0)
+
+
 def _read(
     container: Any, handle: BinaryIO, sound: bool, frames: int | None, finish: Callable[[Picture], Picture]
 ) -> tuple[Track | None, Reel | None]:
-    from av.stream import Disposition
-
     if container.format.name in _TEXT_ART:
         raise BrokenMediaError("is not a media file")
-    audio = next(iter(container.streams.audio), None)
-    video = next(
-        (s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None
-    )  # an attached picture is an album cover
+    audio, video = _streams(container)
     streams = [stream for stream in (audio, video) if stream is not None]
     if not streams:
         raise BrokenMediaError("holds neither sound nor pictures")
-    starts = [stream.start_time * stream.time_base for stream in streams if stream.start_time is not None]
-    start = min(starts, default=Fraction(0))
+    start = _start(streams)
 
     track = _SoundDecoder(audio, start) if sound and audio is not None else None
     packets: list[Any] = []
@@ -238,8 +326,7 @@ def _timing(stream: Any, packets: Sequence[Any]) -> tuple[Fraction, Fraction, in
     first = Fraction(min(times, default=0))
     if len(times) == len(shown) > 1:
         return first, Fraction(max(times) - min(times), len(shown) - 1), len(shown)
-    rate = stream.average_rate or stream.guessed_rate
-    return first, 1 / (rate * stream.time_base) if rate else Fraction(0), len(shown)
+    return first, _step(stream), len(shown)
 
 
 def _rgb(frame: Any) -> Picture:

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from merbench.errors import MerbenchError
-from merbench.media._container import Reel, Track, read_container
+from merbench.media._container import Reel, Track, read_container, read_excerpt
 from merbench.media._integrity import BrokenMediaError, missing_bytes
 from merbench.media._pcm import mono
 from merbench.media.resample import resample, to_pcm16
@@ -57,6 +57,19 @@ class Embedded:
 
 
 MediaFile = Path | Embedded
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Pictures of a longer video: those from `start` to `end` seconds, and of each what lies in `box`.
+
+    `box` is (left, top, right, bottom) in shares of the picture's width and height.
+    """
+
+    path: Path
+    start: float
+    end: float
+    box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +109,14 @@ def read_audio(file: MediaFile, spec: MediaSpec) -> DecodedAudio:
         return _audio(track, spec)
 
 
-def read_video(file: MediaFile, spec: MediaSpec) -> DecodedVideo:
-    """Read the frames of a video file; a still image is a clip of one frame at 0 s.
+def read_video(file: MediaFile | Excerpt, spec: MediaSpec) -> DecodedVideo:
+    """Read the frames of a video file or of a part of one; a still image is a clip of one frame at 0 s.
 
     Raises:
         MerbenchError: no such file, truncated or damaged, no pictures in it.
     """
+    if isinstance(file, Excerpt):
+        return _read_excerpt(file, spec)
     with _opened(file) as handle:
         _, reel = _read(handle, spec, sound=False, frames=spec.frames)
         return _video(reel)
@@ -116,6 +131,15 @@ def read_clip(file: MediaFile, spec: MediaSpec) -> tuple[DecodedAudio | None, De
     with _opened(file) as handle:
         track, reel = _read(handle, spec, sound=True, frames=spec.frames)
         return None if track is None else _audio(track, spec), _video(reel)
+
+
+def _read_excerpt(excerpt: Excerpt, spec: MediaSpec) -> DecodedVideo:
+    def finish(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        return _fit(_inside(picture, excerpt.box), spec.frame_size)
+
+    with _opened(excerpt.path) as handle:
+        reel = read_excerpt(handle, excerpt.start, excerpt.end, frames=spec.frames, finish=finish)
+        return _video(reel)
 
 
 @contextmanager
@@ -203,6 +227,14 @@ def _video(reel: Reel | None) -> DecodedVideo:
         timestamps=np.array(reel.seconds, dtype=np.float64),
         distinct=reel.distinct,
     )
+
+
+def _inside(picture: npt.NDArray[np.uint8], box: tuple[float, float, float, float]) -> npt.NDArray[np.uint8]:
+    """Return a copy of what lies in the box, its edges rounded down to whole pixels."""
+    height, width = picture.shape[:2]
+    left, top, right, bottom = box
+    rows = slice(int(top * height), int(bottom * height))
+    return picture[rows, int(left * width) : int(right * width)].copy()
 
 
 def _fit(picture: npt.NDArray[np.uint8], size: int | None) -> npt.NDArray[np.uint8]:

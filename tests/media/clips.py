@@ -37,6 +37,7 @@ def write_clip(
     audio_delay: float = 0.0,
     container: str | None = None,
     options: dict[str, str] | None = None,
+    b_frames: int | None = None,
 ) -> Path:
     """Write a clip with PyAV; `ticks` are the frames' times in units of 1/1000 s, even by default."""
     import av
@@ -48,6 +49,8 @@ def write_clip(
             video.thread_count, video.bit_rate = 1, 4_000_000
             if ticks is not None:
                 video.codec_context.time_base = Fraction(1, 1000)
+            if b_frames is not None:
+                video.codec_context.max_b_frames = b_frames
         sound = None
         if audio is not None:
             sound = out.add_stream(audio_codec, rate=rate)
