@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from merbench.errors import MerbenchError
+from merbench.evaluation.metrics import SUMMARY_METRICS
 from merbench.record.facts import Part, Record, SuiteFacts
 from merbench.types import JSON  # noqa: TC001 - pydantic reads it at run time
 
@@ -53,7 +54,13 @@ class Score(Part):
     retention: float | None
 
 
-Robustness = dict[str, Score]
+def _in_every_metric(scores: dict[str, Score]) -> dict[str, Score]:
+    if scores.keys() != set(SUMMARY_METRICS):
+        raise ValueError(f"is not {', '.join(SUMMARY_METRICS)}")
+    return scores
+
+
+Robustness = Annotated[dict[str, Score], AfterValidator(_in_every_metric)]
 
 
 class Interval(Part):

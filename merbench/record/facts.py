@@ -15,7 +15,10 @@ VERSION = 1
 """Version of the record; raised when a field changes its meaning."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.@+-]*\.parquet$")]
+STEM = r"[A-Za-z0-9][A-Za-z0-9_.@+-]*"
+"""What a record's files may be called, as a regular expression without the ending: it leads nowhere."""
+
+FileName = Annotated[str, StringConstraints(pattern=rf"^{STEM}\.parquet$")]
 
 
 class Part(BaseModel):

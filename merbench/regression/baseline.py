@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from merbench.errors import MerbenchError
 from merbench.files import locked
-from merbench.record.facts import Record
+from merbench.record.facts import STEM, Record
 from merbench.record.reading import read_record, require_evaluator
 from merbench.record.store import as_run, open_rows, record_of, write_record, write_rows
 
@@ -20,10 +21,13 @@ def write_baseline(run: Path, path: Path) -> Record:
     """Keep a run as a baseline: ``path``, which ends in ``.json``, and its answers beside it.
 
     Raises:
-        MerbenchError: the run is damaged, or the path does not end in ``.json``.
+        MerbenchError: the run is damaged, or a record cannot be called so (`merbench.record.facts.STEM`).
     """
-    if path.suffix != ".json":
-        raise MerbenchError(f"a baseline cannot be called {path.name}", fix="its name ends in .json")
+    if not re.fullmatch(rf"{STEM}\.json", path.name):
+        raise MerbenchError(
+            f"a baseline cannot be called '{path.name}'",
+            fix="its name ends in .json and else holds letters, digits and . _ @ + - only",
+        )
     record, rows = record_of(run, path)
     with locked(path.parent):
         answers = record.predictions.model_copy(update={"sha256": write_rows(path, rows)})

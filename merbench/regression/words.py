@@ -62,7 +62,7 @@ def _depth(comparison: Comparison) -> float:
 
 def points(value: float | None) -> str:
     """Return a difference in points, with its sign."""
-    return "undefined" if value is None else f"{100 * value:+.1f}"
+    return "undefined" if value is None else f"{100 * value:+z.1f}"
 
 
 def interval_text(interval: Interval) -> str:

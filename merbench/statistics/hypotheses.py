@@ -14,6 +14,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from merbench.evaluation.metrics import NAMES
+from merbench.statistics.words import counted, points
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -100,8 +103,7 @@ def interaction(anova: Anova, level: float) -> Hypothesis:
 def _told(what: str, interval: Interval) -> str:
     if interval.estimate is None or interval.low is None or interval.high is None:
         return f"{what}: undefined"
-    low, high = 100 * interval.low, 100 * interval.high
     return (
-        f"{interval.estimand} {what} {100 * interval.estimate:+z.1f} points of {interval.metric} "
-        f"[{low:z.1f}, {high:z.1f}], {interval.n_units} {interval.unit}s, n {interval.n}"
+        f"{interval.estimand} {what} {points(interval)} points of {NAMES[interval.metric]}, "
+        f"{counted(interval.n_units, interval.unit)}, n {interval.n}"
     )

@@ -1,8 +1,8 @@
 """Regression on request: GEE and a linear mixed model, both from statsmodels.
 
 They answer for right answers (accuracy), which are a mean; for macro-F1 and UAR see
-`merbench.statistics.intervals`. Answers are added up by unit, model and corruption first: the
-likelihood is the same, and a run of two million rows becomes a few thousand.
+`merbench.statistics.intervals`. Answers are averaged by unit, model and corruption first, so that a run
+of two million rows becomes a few thousand: all that is modelled varies by these three.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from merbench.evaluation.metrics import NAMES
 from merbench.statistics.classical import NAIVE, NAIVE_ASSUMPTION
-from merbench.statistics.words import METRIC_NAMES, counted, points
+from merbench.statistics.words import counted, points
 from merbench.tables import Row, Table
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def across_table(found: Friedman, metric: str) -> Table:
     ]
     return Table(
         "across datasets",
-        f"Mean ranks over {found.n_datasets} datasets by pooled {METRIC_NAMES[metric]}, 1 is best",
+        f"Mean ranks over {found.n_datasets} datasets by pooled {NAMES[metric]}, 1 is best",
         ("model", "mean rank", "may be best", "datasets", "assumption"),
         tuple(rows),
         f"Friedman with Iman and Davenport's F = {found.f:.2f}, p {_p(found.p)}; mean ranks that differ by "
@@ -111,7 +112,7 @@ def _model(comparison: Comparison, figures: Figures, basis: _Basis) -> Table:
     reads = ", ".join(figures.uses) or "nothing"
     seeds = f", {len(figures.runs)} seeds" if len(figures.runs) > 1 else ""
     caption = [
-        f"points of {METRIC_NAMES[comparison.metric]}, {comparison.level:.0%} {figures.intervals[0].method}",
+        f"points of {NAMES[comparison.metric]}, {comparison.level:.0%} {figures.intervals[0].method}",
         "drop = clean - noisy, retention = noisy / clean",
         *basis.legend(),
     ]
@@ -155,7 +156,7 @@ def _contrast(comparison: Comparison, contrast: Contrast, basis: _Basis) -> Tabl
         rows.append(Row(cells, above is None or (line.kind, line.estimand) != (above.kind, above.estimand)))
         above = line
     caption = [
-        f"points of {METRIC_NAMES[comparison.metric]}, {comparison.level:.0%} {contrast.clean.method}",
+        f"points of {NAMES[comparison.metric]}, {comparison.level:.0%} {contrast.clean.method}",
         "cost = clean - noisy",
         _how(comparison, contrast),
         "Holm over corruptions, and over families",
@@ -246,7 +247,7 @@ def _anova(comparison: Comparison, basis: _Basis) -> Table:
         for effect in anova.effects
     )
     caption = [
-        f"{METRIC_NAMES[anova.metric]}; p after Greenhouse and Geisser (epsilon), and by sign-flips of whole "
+        f"{NAMES[anova.metric]}; p after Greenhouse and Geisser (epsilon), and by sign-flips of whole "
         f"{anova.unit}s; eta2 is partial",
         *basis.legend(),
     ]
@@ -282,7 +283,7 @@ def _ranking(ranking: Ranking, basis: _Basis) -> Table:
         )
         for entry in ranking.corruptions
     )
-    caption = [f"drop in points of {METRIC_NAMES[ranking.metric]}, {ranking.level:.0%} {ranking.method}"]
+    caption = [f"drop in points of {NAMES[ranking.metric]}, {ranking.level:.0%} {ranking.method}"]
     return Table(
         f"ranking {ranking.model}",
         f"H4: what harms {ranking.model} most",

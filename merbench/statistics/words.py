@@ -5,23 +5,18 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from merbench.evaluation.metrics import NAMES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from merbench.statistics.compare import Comparison, Contrast
     from merbench.statistics.intervals import Interval
 
-METRIC_NAMES = {
-    "uar": "UAR",
-    "accuracy": "accuracy",
-    "macro_f1": "macro-F1",
-    "weighted_f1": "weighted F1",
-}
-
 
 def findings(comparison: Comparison) -> Iterator[str]:
     """Yield one sentence per finding, the widest first; what was not shown is said too."""
-    metric = METRIC_NAMES[comparison.metric]
+    metric = NAMES[comparison.metric]
     for contrast in comparison.contrasts:
         basis = _basis(contrast.clean)
         yield _without_noise(contrast.clean, metric, basis)

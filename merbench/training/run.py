@@ -215,16 +215,23 @@ def _build(recipe: Recipe, labels: tuple[str, ...], device: str) -> Trainable:
 
 
 def _claim(folder: Path, identity: dict[str, Any]) -> None:
-    """Write what this folder is a run of, unless it says so already."""
+    """Write what this folder is a run of, unless that run has begun."""
     _check_claim(folder, identity)  # again, for now it is locked
-    if not (folder / RUN).exists():
+    if not _begun(folder):
         run = {"run_id": hash_json(identity), **identity, "finished": False}
         write_json(folder / RUN, run)
 
 
+def _begun(folder: Path) -> bool:
+    """Tell whether the folder holds more than a claim: a run that fails before its first save leaves none."""
+    return folder.is_dir() and any(path.name != RUN for path in contents(folder))
+
+
 def _check_claim(folder: Path, identity: dict[str, Any]) -> None:
-    """Check that this folder is empty or holds a run of just this."""
+    """Check that nothing has begun in this folder, or a run of just this."""
     path = folder / RUN
+    if not _begun(folder):
+        return
     if path.exists():
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
@@ -238,7 +245,7 @@ def _check_claim(folder: Path, identity: dict[str, Any]) -> None:
                 f"{folder} holds another training run (recipe '{name}', or another seed, dataset or setting)",
                 fix="choose another --out, or delete that folder",
             )
-    elif folder.is_dir() and contents(folder):
+    else:
         raise MerbenchError(f"{folder} is not empty and holds no training run", fix="choose another --out")
 
 

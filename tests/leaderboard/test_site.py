@@ -155,6 +155,7 @@ def test_a_thousand_rows_render_and_sort_at_once(board, row, tmp_path):
         (lambda r: r.update(board="elsewhere"), "belongs to elsewhere"),
         (lambda r: r["model"].update(name="../../x"), "row of"),
         (lambda r: r["predictions"].update(file="../x.parquet"), "predictions.file"),
+        (lambda r: r["figures"]["overall"].pop("uar"), "figures.overall"),
     ],
 )
 def test_a_row_that_does_not_belong_here_is_not_shown(board, row, tmp_path, change, expected):

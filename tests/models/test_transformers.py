@@ -357,7 +357,7 @@ def test_a_pickle_with_code_in_it_is_refused_and_nothing_runs(copy, media, tmp_p
     (folder / "model.safetensors").unlink()
     with (folder / "pytorch_model.bin").open("wb") as handle:
         pickle.dump({"classifier.weight": Payload()}, handle, protocol=2)  # as torch.save does
-    predicting_is_refused(folder, media, "pytorch_model.bin", "nothing in a pickle is executed")
+    predicting_is_refused(folder, media, "pytorch_model.bin", "nothing of them was executed", "safetensors")
     assert not witness.exists()
 
 
@@ -380,8 +380,12 @@ def test_a_pickle_of_tensors_is_read(copy, folders, media):
             ("another shape for", "classifier"),
         ),
         (lambda w: w["classifier.bias"].fill_(float("nan")), ("hold NaN or infinity in classifier.bias",)),
+        (
+            lambda w: w.update({k.replace("layer.1.", "layer.2."): v.clone() for k, v in w.items()}),
+            ("have layers that it has not: bert.encoder.layer.2.",),
+        ),
     ],
-    ids=["missing", "mis-shaped", "not-a-number"],
+    ids=["missing", "mis-shaped", "not-a-number", "deeper"],
 )
 def test_a_checkpoint_that_is_not_whole_is_refused(copy, media, change, words):
     from safetensors.torch import save_file
@@ -391,6 +395,17 @@ def test_a_checkpoint_that_is_not_whole_is_refused(copy, media, change, words):
     change(weights)
     save_file({k: v.contiguous() for k, v in weights.items()}, folder / "model.safetensors", {"format": "pt"})
     predicting_is_refused(folder, media, *words)
+
+
+def test_a_head_of_another_task_that_was_left_in_a_checkpoint_does_no_harm(copy, folders, media):
+    import torch
+    from safetensors.torch import save_file
+
+    folder = copy("text")
+    weights = {**weights_of(folder), "cls.predictions.bias": torch.ones(4)}
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    expected = load_model(str(folders["text"])).predict(media)
+    assert load_model(str(folder)).predict(media) == pytest.approx(expected)
 
 
 def test_truncated_weights_are_refused(copy, media):

@@ -14,7 +14,7 @@ from tests.leaderboard.conftest import copy_of, edit
 
 @pytest.fixture
 def baseline(merbench, answered, tmp_path):
-    path = tmp_path / "kept" / "baseline.json"
+    path = tmp_path / "kept" / "last_good.json"
     assert merbench("check", answered(), "--write-baseline", path).code == 0
     return path
 
@@ -97,6 +97,7 @@ def test_a_run_whose_answers_were_edited_is_no_pass(merbench, answered, baseline
         ([], ["--against", "--write-baseline"]),
         (["--against", "nowhere.json"], ["no file nowhere.json"]),
         (["--write-baseline", "baseline.txt"], ["ends in .json"]),
+        (["--write-baseline", "my baseline.json"], ["cannot be called 'my baseline.json'"]),
         (["--against", "{baseline}", "--metric", "bleu"], ["no metric 'bleu'"]),
         (["--against", "{baseline}", "--unit", "planet"], ["no unit 'planet'"]),
         (["--against", "{baseline}", "--tolerance", "2"], ["--tolerance"]),

@@ -176,6 +176,12 @@ def test_a_folder_with_another_run_is_refused(workshop):
         workshop.train(workshop.recipe().with_(seed=1))
 
 
+def test_a_mended_recipe_may_have_the_folder_in_which_nothing_had_begun(workshop):
+    with pytest.raises(MerbenchError, match="no such group"):
+        workshop.train(workshop.recipe(coarse='parameters = ["haed"]'))
+    assert workshop.train(workshop.recipe(coarse='parameters = ["head"]'))["finished"]
+
+
 def test_a_folder_with_something_else_is_refused(workshop):
     (workshop.folder / "out").mkdir()
     (workshop.folder / "out" / "holiday.jpg").touch()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import pickle
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,7 @@ from merbench.models._transformers import inputs, source
 from merbench.options import option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -31,6 +32,7 @@ Task = Literal["audio", "image", "video", "text"]
 _HOME = Path(__file__).parent
 _CODE = (*sorted(_HOME.glob("*.py")), Path(_probabilities.__file__))
 _NAMELESS = re.compile(r"(label|class)?[ _-]?\d+")
+_LAYER = re.compile(r"(.+?\.)\d+\.")
 _BATCH = {"audio": 16, "image": 4, "video": 4, "text": 32}
 _LONGEST_TO_SHORTEST = 1.25  # of the rows padded into one batch: at most a fifth of it is padding
 _TRAINING_ONLY = ("masked_spec_embed",)  # HuBERT and its kin: what replaces frames masked out in training
@@ -150,8 +152,8 @@ def load_network(folder: Path, config: Any, task: Task, name: str, device: str, 
     """Return the network in evaluation mode, every weight of it read from the checkpoint.
 
     Raises:
-        MerbenchError: weights are damaged, missing, of another shape, or not finite; a pickle holds
-            anything but tensors.
+        MerbenchError: weights are damaged, missing, of another shape, not finite, or of more layers than
+            the configuration has; a pickle holds anything but tensors.
     """
     import torch
     import transformers
@@ -176,17 +178,22 @@ def load_network(folder: Path, config: Any, task: Task, name: str, device: str, 
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # reported, and refused below with their names
             )
+    except pickle.UnpicklingError as error:  # torch's own words advise to execute it
+        raise MerbenchError(
+            f"the weights of '{name}' ({folder / str(weights)}) are damaged or hold more than tensors: they "
+            "were refused, and nothing of them was executed",
+            fix="fetch them again, or convert them to safetensors where you trust them",
+        ) from error
     except Exception as error:
-        pickled = weights in source.PICKLED
         raise MerbenchError(
             f"the weights of '{name}' ({folder / str(weights)}) cannot be loaded: {_first_line(error)}",
-            fix="nothing in a pickle is executed, only its tensors are read: convert it to safetensors"
-            if pickled
-            else "fetch or save the checkpoint again",
+            fix="fetch or save the checkpoint again",
         ) from error
     shapes = sorted(str(key[0]) for key in report["mismatched_keys"])
     missing = sorted(key for key in report["missing_keys"] if not key.endswith(_TRAINING_ONLY))
-    for what, keys in (("lack", missing), ("have another shape for", shapes)):
+    deeper = _beyond(report["unexpected_keys"], network.state_dict())
+    problems = {"lack": missing, "have another shape for": shapes, "have layers that it has not:": deeper}
+    for what, keys in problems.items():
         if keys:
             raise MerbenchError(
                 f"the weights of '{name}' {what} {', '.join(keys[:3])}"
@@ -199,6 +206,15 @@ def load_network(folder: Path, config: Any, task: Task, name: str, device: str, 
                 f"the weights of '{name}' hold NaN or infinity in {key}", fix="train or fetch it again"
             )
     return network.to(device).eval()
+
+
+def _beyond(unexpected: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return the tensors of layers behind the last one of a known stack.
+
+    Heads of another task are often left in a checkpoint and do no harm; a stack cut short answers otherwise.
+    """
+    stacks = {found[1] for name in known if (found := _LAYER.match(name))}
+    return sorted(name for name in unexpected if (found := _LAYER.match(name)) and found[1] in stacks)
 
 
 def _read_config(folder: Path, name: str) -> Any:
