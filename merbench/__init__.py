@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from merbench.datasets import load_dataset as load_dataset
     from merbench.evaluation.run import evaluate as evaluate
     from merbench.models._load import load_model as load_model
+    from merbench.statistics.compare import compare as compare
     from merbench.suites.build import build_suite as build_suite
     from merbench.suites.plan import make_plan as make_plan
-    from merbench.statistics.compare import compare as compare
     from merbench.suites.plan import parse_corruption as parse_corruption
 
 __version__ = "0.1.0"

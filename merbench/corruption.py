@@ -70,7 +70,7 @@ class Corruption(ABC):
     """Whether it takes partners from the pool (babble, mismatch): then the whole split's content is part of
     the recipe, and not only that of the samples chosen."""
     is_random: ClassVar[bool] = True
-    """Whether anything is drawn; if not, every draw is empty, and a second seed or replicate says nothing new."""
+    """Whether anything is drawn; if not, draws are empty, and a second seed or replicate says nothing new."""
     keeps_shape: ClassVar[bool] = True
     """Whether duration, frame count and size stay as they were (texts may change length)."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from merbench.errors import MerbenchError
+from merbench.evaluation.metrics import confusion_matrix
 from merbench.evaluation.summary import scored_grid, summarise
 from merbench.files import write_json
 from merbench.hashing import hash_file
@@ -143,16 +144,28 @@ def read_run(folder: Path) -> tuple[dict[str, Any], Grid]:
     """Return a run's result and its predictions over the cells that are scored.
 
     Raises:
-        MerbenchError: there is no result, the prediction file is not the one that was scored, or its
-            rows are not a full grid of the cells.
+        MerbenchError: there is no result, the prediction file is not the one that was scored, its rows are
+            not a full grid of the cells, or the confusions in the result are not theirs.
     """
     result = read_result(folder)
+    classes = result["labels"]["classes"]
     grid = scored_grid(
         pq.ParquetFile(scored_predictions(folder, result)).iter_batches(),
         [Cell.from_json(cell) for cell in result["cells"]],
-        result["labels"]["classes"],
+        classes,
         text_informative=result["data"]["text_informative"],
     )
+    told = {cell["cell_id"]: cell["metrics"] for cell in result["metrics"]["cells"]}
+    for cell, confusion in zip(
+        grid.cells, confusion_matrix(grid.truth, grid.answer, len(classes)), strict=True
+    ):
+        metrics = told.get(cell.cell_id)
+        if metrics is not None and metrics["confusion"] != confusion.tolist():
+            raise MerbenchError(
+                f"{folder / 'result.json'} does not follow from its predictions: the confusions of "
+                f"{cell.cell_id} are others",
+                fix="run 'merbench eval' again",
+            )
     return result, grid
 
 

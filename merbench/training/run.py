@@ -8,12 +8,14 @@ import json
 import time
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from merbench.datasets import load_dataset
 from merbench.errors import MerbenchError
 from merbench.files import contents, locked, sweep, write_json
-from merbench.hashing import hash_json
+from merbench.hashing import combine, hash_file, hash_json
+from merbench.models._load import CHECKPOINT
 from merbench.options import canonical
 from merbench.rng import torch_seed
 from merbench.training._trainable import load_trainable
@@ -22,7 +24,6 @@ from merbench.types import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from merbench.corruption import Corruption
     from merbench.datasets import Dataset
@@ -34,6 +35,19 @@ FORMAT = 1
 """Version of the training folder and of what a recipe means; another one is not gone on with."""
 
 RUN = "training.json"
+
+
+def _contents(recipe: Recipe) -> dict[str, str]:
+    """Return hashes of what a recipe's ``[model]`` names on disk: a class's file, a size, a checkpoint."""
+    found = {}
+    for key, value in sorted(recipe.to_json()["model"].items()):
+        if isinstance(value, str) and value:
+            path = Path(value.partition(".py:")[0] + ".py" if ".py:" in value else value)
+            if path.is_file():
+                found[key] = hash_file(path)
+            elif (path / CHECKPOINT).is_file():
+                found[key] = combine(hash_file(file) for file in sorted(path.iterdir()) if file.is_file())
+    return found
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,7 @@ class Job:
             "dataset": self.dataset.identity(),
             "samples": hash_json([[u.id, u.label] for u in (*self.splits.seen, *self.splits.test)]),
             "noise": [[c.name, c.version, canonical(c), c.content_hash()] for c in self.corruptions],
+            "files": _contents(self.recipe),
         }
 
     def hardening(self, purpose: Purpose) -> Hardening | None:
@@ -159,6 +174,8 @@ def train(
         joined.wait_for_everyone()
         state: dict[str, Any] = json.loads((folder / RUN).read_text(encoding="utf-8"))
         if state["finished"]:
+            if is_main():
+                Checkpoints(folder).discard()  # killed just before it came to that
             return state
         trainable = _build(job.recipe, job.dataset.labels, str(joined.device))
         prepared = partial(Examples, job.dataset, trainable, keep=job.recipe.data.keep, workers=workers)

@@ -400,7 +400,7 @@ class TestCheckpoint:
                 lambda t: t.update({"llama_proj.bias": torch.zeros(3)}),
                 r"another shape for llama_proj.bias: \[3\] instead of \[96\]",
             ),
-            (lambda t: t["llama_proj.bias"].fill_(torch.nan), "has NaN in llama_proj.bias"),
+            (lambda t: t["llama_proj.bias"].fill_(torch.nan), "has NaN or infinity in llama_proj.bias"),
         ],
         ids=["missing", "extra", "shape", "nan"],
     )

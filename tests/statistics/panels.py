@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
+from merbench.errors import MerbenchError
 from merbench.evaluation.grid import Grid
 from merbench.evaluation.result import SCHEMA_VERSION
+from merbench.evaluation.summary import summarise
 from merbench.files import write_json
 from merbench.hashing import hash_file
 from merbench.statistics.panel import Model, Panel, Run, Units
@@ -137,14 +140,18 @@ def write_run(
     """
     predictions = folder / "predictions.parquet"
     folder.mkdir(parents=True)
-    pq.write_table(grids.table(grids.rows(truth, answers, facts)), predictions)
+    rows = grids.table(grids.rows(truth, answers, facts))
+    pq.write_table(rows, predictions)
+    metrics: dict[str, Any] = {"cells": []}
+    with contextlib.suppress(MerbenchError):  # a run that is damaged on purpose has no figures
+        metrics = summarise(rows, list(answers), grids.CLASSES)
     model = {key: more.pop(key) for key in ("name", "uses", "fingerprint") if key in more}
     value = {
         "schema": SCHEMA_VERSION,
         **result(list(answers), grids.CLASSES, **model),
         "cells": [cell.to_json() for cell in answers],
         "predictions": {"file": predictions.name, "sha256": hash_file(predictions)},
-        "metrics": {},
+        "metrics": metrics,
         "reference": None,
         **more,
     }

@@ -6,12 +6,16 @@ import json
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from merbench.errors import MerbenchError
 from merbench.evaluation import metrics
 from merbench.evaluation.metrics import SUMMARY_METRICS
+from merbench.evaluation.predictions import SCHEMA
 from merbench.evaluation.summary import summarise
+from merbench.hashing import hash_file
 from merbench.statistics.panel import Run, load_panel, make_panel
 from merbench.statistics.scores import quantity_of
 from merbench.types import Cell
@@ -40,6 +44,19 @@ def two(tmp_path: Path) -> list[Path]:
         write_run(tmp_path / name, TRUTH, answers(seed), WHO, name=name)
         for seed, name in enumerate(("a", "b"))
     ]
+
+
+def test_an_answer_edited_by_hand_is_found_though_its_hash_was_renewed(two):
+    path = two[1] / "predictions.parquet"
+    table = pq.read_table(path, partitioning=None).to_pylist()
+    row = next(r for r in table if r["prediction"] == "happy" and r["label"] == "sad")
+    row["prediction"] = "sad"
+    pq.write_table(pa.Table.from_pylist(table, schema=SCHEMA), path)
+    told = json.loads((two[1] / "result.json").read_text())
+    told["predictions"]["sha256"] = hash_file(path)
+    (two[1] / "result.json").write_text(json.dumps(told))
+    with pytest.raises(MerbenchError, match="does not follow from its predictions"):
+        load_panel(two)
 
 
 def test_runs_are_matched_by_sample_and_cell(tmp_path):

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -174,6 +175,17 @@ def test_a_folder_with_another_run_is_refused(workshop):
     workshop.train(workshop.recipe())
     with pytest.raises(MerbenchError, match="another training run"):
         workshop.train(workshop.recipe().with_(seed=1))
+
+
+def test_another_source_of_the_model_is_another_run(workshop, tmp_path):
+    source = Path(WORDS.rpartition(":")[0])
+    copy = tmp_path / "mine.py"
+    copy.write_bytes(source.read_bytes())
+    recipe = workshop.recipe(model=f"{copy}:Words")
+    workshop.train(recipe)
+    copy.write_text(copy.read_text() + "\n# another thought\n")
+    with pytest.raises(MerbenchError, match="another training run"):
+        workshop.train(recipe)
 
 
 def test_a_mended_recipe_may_have_the_folder_in_which_nothing_had_begun(workshop):

@@ -85,10 +85,13 @@ def load_record(folder: Path) -> dict[str, Any]:
         if not missing:
             return record
         why = f"it lacks {', '.join(missing)}"
-    except (AttributeError, OSError, TypeError, ValueError) as error:
+    except OSError as error:
+        why = str(error.strerror)
+    except (AttributeError, TypeError, ValueError) as error:
         why = str(error)
     raise MerbenchError(
-        f"{path} is not the record of an Emotion-LLaMA ({why})", fix="train one: merbench train --out DIR"
+        f"{path} is not the record of an Emotion-LLaMA ({why})",
+        fix="train one: merbench train --recipe clean --out DIR",
     )
 
 
@@ -121,7 +124,7 @@ def load_weights(network: EmotionLlama, folder: Path, *, assign: bool = False) -
     With `assign` its parameters become the tensors that were read, so that it may be on ``meta``.
 
     Raises:
-        MerbenchError: a tensor is missing, unknown, of another shape, or holds a NaN; the file is damaged.
+        MerbenchError: a tensor is missing, unknown, of another shape, or not finite; the file is damaged.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -138,7 +141,7 @@ def load_weights(network: EmotionLlama, folder: Path, *, assign: bool = False) -
 
 
 def check_tensors(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], where: str) -> None:
-    """Check that tensors are exactly those expected: names, shapes, and no NaN.
+    """Check that tensors are exactly those expected: names, shapes, and nothing that is not finite.
 
     Raises:
         MerbenchError: one line that names the first offender and counts the others of its kind.
@@ -148,7 +151,9 @@ def check_tensors(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], w
         "lacks": sorted(expected.keys() - found.keys()),
         "has the unknown tensor": sorted(found.keys() - expected.keys()),
         "has another shape for": [name for name in shared if found[name].shape != expected[name].shape],
-        "has NaN in": [n for n in shared if found[n].is_floating_point() and bool(found[n].isnan().any())],
+        "has NaN or infinity in": [
+            n for n in shared if found[n].is_floating_point() and not bool(found[n].isfinite().all())
+        ],
     }
     for what, names in problems.items():
         if names:

@@ -45,6 +45,8 @@ def load_tokenizer(source: str) -> Tokenizer:
     """
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+    from merbench.models._transformers.adapter import quiet
+
     inner: Any
     try:
         if (_HOME / source).is_file():
@@ -52,7 +54,8 @@ def load_tokenizer(source: str) -> Tokenizer:
             committed: Any = PreTrainedTokenizerFast
             inner = committed(tokenizer_file=str(_HOME / source), pad_token=pad, bos_token=bos, eos_token=eos)
         else:
-            inner = AutoTokenizer.from_pretrained(source)
+            with quiet():
+                inner = AutoTokenizer.from_pretrained(source)
         return Tokenizer(inner)
     except (OSError, TypeError, ValueError) as error:
         raise MerbenchError(

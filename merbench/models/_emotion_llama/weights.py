@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Kind = Literal["missing", "unknown", "twice", "shape", "dtype", "not finite"]
 
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32)
-_GLOBAL = re.compile(r"Unsupported (?:global|class|operand)[^\n]*?([\w.]+\.[\w.]+)")
+_GLOBAL = re.compile(r"Unsupported (?:global|class|operand)[^\n]*?([\w.]+\.[\w.]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
