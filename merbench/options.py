@@ -50,6 +50,14 @@ def canonical(plugin: Any, *, draw_only: bool = False) -> dict[str, Any]:
     }
 
 
+def chosen(plugin: Any) -> dict[str, Any]:
+    """Return the options of an instance that are not as they are by default; of what has none, nothing."""
+    if not dataclasses.is_dataclass(plugin):
+        return {}
+    defaults = {f.name: f.default for f in dataclasses.fields(plugin)}
+    return {key: value for key, value in canonical(plugin).items() if getattr(plugin, key) != defaults[key]}
+
+
 def build(cls: type[T], name: str, values: dict[str, Any], **fixed: Any) -> T:
     """Make a plug-in from option values, which may be strings as typed by a user, and fixed fields.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,7 @@ def corrupt(
     """
     from merbench.cli._console import emit, progress, say, size
     from merbench.suites.build import build_suite, write_recipe
+    from merbench.suites.idle import idle_cells
 
     plan = make_plan()
     folder = out or default_folder(plan)
@@ -43,12 +45,23 @@ def corrupt(
     require_room(plan, folder)
     with progress("corrupting", plan.size) as advance:
         suite = build_suite(plan, folder, workers=workers, progress=advance)
+    idle = idle_cells(suite)
     if json:
-        emit({"folder": str(folder), "recipe_id": suite.recipe_id, "content_root": suite.content_root})
+        emit(
+            {
+                "folder": str(folder),
+                "recipe_id": suite.recipe_id,
+                "content_root": suite.content_root,
+                "idle": [asdict(one) for one in idle],
+            }
+        )
     else:
         written = sum(shard["bytes"] for shard in suite.manifest["shards"].values())
         say(f"wrote {folder} ({size(written)}): {suite.size} samples, {len(suite.cells)} cells")
         say(f"recipe_id    {suite.recipe_id}\ncontent_root {suite.content_root}")
+        for one in idle:
+            levels = ", ".join(map(str, one.severities))
+            say(f"note: {one.corruption} applies to no sample at severity {levels}: {one.reason}")
         say(f"next: merbench eval --suite {folder} --model late-fusion")
 
 

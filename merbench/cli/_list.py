@@ -113,8 +113,9 @@ def _recipe_rows() -> list[dict[str, Any]]:
 def show_corruption(
     name: Annotated[str, typer.Argument(help="e.g. audio/urban_noise")],
     preview: Annotated[
-        Path | None, typer.Option(help="A WAV file: write its five severities next to it, to hear.")
+        Path | None, typer.Option(help="A WAV file: write its five severities into --out, to hear.")
     ] = None,
+    folder: Annotated[Path, typer.Option("--out", help="Where the preview goes.")] = Path(),
     json: AsJson = False,
 ) -> None:
     """Show a corruption's card: table, source, exactness, label validity, options."""
@@ -123,7 +124,7 @@ def show_corruption(
     from merbench.options import describe, split_spec
 
     cls = corruptions[split_spec(name)[0]]
-    for path in [] if preview is None else _preview(name, preview):
+    for path in [] if preview is None else _preview(name, preview, folder):
         say(f"wrote {path}")
     card: dict[str, Any] = {
         "name": cls.name,
@@ -161,8 +162,8 @@ def show_corruption(
         out().print(table)
 
 
-def _preview(spec: str, source: Path) -> list[Path]:
-    """Write the five severities of an audio corruption of one WAV file next to it."""
+def _preview(spec: str, source: Path, folder: Path) -> list[Path]:
+    """Write the five severities of an audio corruption of one WAV file into a folder."""
     import soundfile
 
     from merbench.datasets import default_root
@@ -189,7 +190,7 @@ def _preview(spec: str, source: Path) -> list[Path]:
             raise MerbenchError(
                 f"{corruption.name} does not apply to {source}: {achieved[0].get('reason', '')}"
             )
-        path = source.with_name(f"{source.stem}-{corruption.name.replace('/', '-')}-{severity}.wav")
+        path = folder / f"{source.stem}-{corruption.name.replace('/', '-')}-{severity}.wav"
         with atomic(path) as handle:
             soundfile.write(handle, batch.audio[0], decoded.sample_rate, format="WAV", subtype="PCM_16")
         written.append(path)

@@ -12,6 +12,7 @@ from merbench.evaluation.metrics import confusion_matrix
 from merbench.evaluation.summary import scored_grid, summarise
 from merbench.files import write_json
 from merbench.hashing import hash_file
+from merbench.options import chosen
 from merbench.types import Cell
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def write_result(
         "cells": [cell.to_json() for cell in source.cells],
         "model": {
             "name": adapter.name,
+            "options": chosen(adapter),
             "fingerprint": adapter.fingerprint(),
             "labels": list(adapter.labels),
             "uses": list(adapter.uses),

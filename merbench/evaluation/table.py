@@ -49,7 +49,13 @@ def _title(result: Mapping[str, Any]) -> str:
     data, n = result["data"], result["metrics"]["n"]
     split = f" ({data['split']})" if data["split"] else ""
     marks = "".join(f"; {mark['kind'].upper()}: {mark['why']}" for mark in result["marks"])
-    return f"{result['model']['name']} on {data['dataset']}{split}, {n} samples{marks}"
+    return f"{model_title(result['model'])} on {data['dataset']}{split}, {n} samples{marks}"
+
+
+def model_title(model: Mapping[str, Any]) -> str:
+    """Return a model's name with the options that were chosen for it."""
+    options = ",".join(f"{key}={_plain(value)}" for key, value in model.get("options", {}).items())
+    return f"{model['name']}:{options}" if options else str(model["name"])
 
 
 def _caption(result: Mapping[str, Any]) -> str:
@@ -61,12 +67,21 @@ def _caption(result: Mapping[str, Any]) -> str:
             f"this model does not read {' or '.join(unread)}: there it cannot fall, and 'overall' compares "
             "only with models that read the same"
         )
+    agreement = _clean(summary)["agreement"]
+    if agreement is not None:
+        parts.append(f"the text answers name the scored class in {agreement:.0%} of the clean samples")
     if summary["unscored"]:
         parts.append(f"{summary['unscored']} samples have a label outside {', '.join(summary['classes'])}")
     draws = {len(s["cells"]) for corruption in summary["corruptions"] for s in corruption["severities"]}
     if draws and draws != {1}:
         parts.append(f"up to {max(draws)} draws averaged")
     return "; ".join(parts)
+
+
+def _clean(summary: Summary) -> Mapping[str, Any]:
+    """Return the metrics of the clean cell."""
+    metrics: Mapping[str, Any] = next(c for c in summary["cells"] if c["corruption"] == "clean")["metrics"]
+    return metrics
 
 
 def _others(metric: str) -> list[str]:
@@ -102,7 +117,7 @@ def _header(metric: str) -> tuple[str, ...]:
 
 def _rows(summary: Summary, metric: str) -> Iterator[Row]:
     n = str(summary["n"])
-    clean = next(cell for cell in summary["cells"] if cell["corruption"] == "clean")["metrics"]
+    clean = _clean(summary)
     figures = [clean[name] for name in (metric, *_others(metric))]
     yield Row(("clean", "0", n, _number(figures[0]), "", "", "", *map(_number, figures[1:])))
     for entry, name in zip(summary["corruptions"], variant_names(summary["corruptions"]), strict=True):

@@ -313,7 +313,8 @@ def _png_mark(sheet: Image, pen: ImageDraw, mark: Mark, f: float, colours: Mappi
     match mark:
         case Line(points, stroke, width, dashed):
             thick = max(1, round(width * f))
-            for part in _dashes(points) if dashed else [points]:
+            parts = _dashes(points) if dashed else [points]
+            for part in (part for part in parts if len(part) > 1):  # Pillow takes no line without a length
                 pen.line(scaled(part), fill=colours[stroke], width=thick, joint="curve")
         case Area(points, fill, opacity) if opacity < 1:
             _tint(sheet, scaled(points), colours[fill], opacity)

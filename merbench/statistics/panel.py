@@ -20,7 +20,7 @@ from merbench.evaluation.metrics import confusion_matrix
 from merbench.evaluation.result import read_run
 from merbench.evaluation.robustness import nested_weights
 from merbench.evaluation.summary import noisy_cells, tree_path, variant
-from merbench.evaluation.table import variant_names
+from merbench.evaluation.table import model_title, variant_names
 from merbench.statistics.scores import Scores
 
 if TYPE_CHECKING:
@@ -313,7 +313,7 @@ def _read(folder: Path) -> Run:
 def _names(groups: Sequence[Sequence[Run]], given: Sequence[str | None]) -> list[str]:
     """Return the models' names; namesakes are told apart by fingerprint, or else by their folder."""
     models = [group[0].result["model"] for group in groups]
-    own = [model["name"] for model in models]
+    own = [model_title(model) for model in models]
     found = [name or mine for name, mine in zip(given or own, own, strict=True)]
     for suffix in (
         [f"@{model['fingerprint'][:8]}" if model["fingerprint"] else "" for model in models],
@@ -346,7 +346,8 @@ def _require_same(first: Run, other: Run) -> None:
     for what in ("dataset", "options", "split"):
         if a["data"][what] != b["data"][what]:
             raise MerbenchError(
-                f"{pair} are over different data: {what} {a['data'][what]} and {b['data'][what]}", fix=fix
+                f"{pair} are over different data: {_difference(what, a['data'][what], b['data'][what])}",
+                fix=fix,
             )
     if a["labels"]["classes"] != b["labels"]["classes"]:
         raise MerbenchError(
@@ -380,6 +381,14 @@ def _require_same(first: Run, other: Run) -> None:
             raise MerbenchError(
                 f"{pair} do not agree on the {_FACTS[what]} of the sample '{first.grid.ids[i]}'", fix=fix
             )
+
+
+def _difference(what: str, one: Any, other: Any) -> str:
+    """Return what differs between two facts, of options only those that do."""
+    if not isinstance(one, dict):
+        return f"{what} {one} and {other}"
+    keys = [key for key in sorted(one.keys() | other.keys()) if one.get(key) != other.get(key)]
+    return ", ".join(f"{key}={one.get(key)} and {key}={other.get(key)}" for key in keys)
 
 
 _FACTS = {"speakers": "speaker", "dialogues": "dialogue", "sessions": "session", "truth": "label"}

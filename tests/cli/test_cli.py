@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_preview_writes_five_severities_to_hear(merbench, tmp_path):
     path = tmp_path / "voice.wav"
     tone = (8000 * np.sin(np.arange(16000) / 9)).astype(np.int16)
     soundfile.write(path, tone, 16000)
-    outcome = merbench("show", "corruption", "audio/environment", "--preview", path)
+    outcome = merbench("show", "corruption", "audio/environment", "--preview", path, "--out", tmp_path)
     assert outcome.code == 0, outcome.err
     residuals = []
     for severity in range(1, 6):
@@ -144,3 +145,18 @@ def test_demo_tells_the_whole_story(merbench, tmp_path):
     for model in results:
         assert merbench("show", "run", tmp_path / "demo" / "runs" / model).code == 0
     assert merbench("suite", "verify", tmp_path / "demo" / "suite").code == 0
+
+
+def test_a_cell_in_which_nothing_happened_is_named(merbench, texts, tmp_path):
+    options = ("--dataset", "table", "--root", texts, "--severity", "1,2", "--out", tmp_path / "suite")
+    outcome = merbench("corrupt", *options, "--corruption", "audio/reverb", "--corruption", "text/typo")
+    assert outcome.code == 0, outcome.err
+    assert "audio/reverb applies to no sample at severity 1, 2: there is no audio" in outcome.err
+    assert "text/typo applies" not in outcome.err
+
+
+def test_it_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "merbench", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == version("merbench")

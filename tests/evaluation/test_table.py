@@ -60,6 +60,17 @@ def test_the_title_names_the_model_the_data_and_what_limits_the_figures(result):
     assert "ser_cnn on ravdess (test), 4 samples; CONTAMINATED: trained on 4 of the 4 samples [all]" in text
 
 
+def test_chosen_options_are_part_of_the_name(result):
+    result["model"]["options"] = {"absent": "mean", "folds": [1, 3]}
+    assert run_table(result).title.startswith("ser_cnn:absent=mean,folds=1+3 on ravdess")
+
+
+def test_the_agreement_of_words_and_scores_is_told_where_there_is_one(result):
+    assert "text answers" not in run_table(result).caption
+    result["metrics"]["cells"][0]["metrics"]["agreement"] = 0.75
+    assert "the text answers name the scored class in 75% of the clean samples" in run_table(result).caption
+
+
 def test_modalities_that_the_model_does_not_read_are_named(result):
     assert "does not read vision or text" in run_table(result).caption
     result["model"]["uses"] = ["audio", "vision", "text"]

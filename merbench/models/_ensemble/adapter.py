@@ -245,7 +245,7 @@ def combine_models(call: Call, load: Callable[[str], Adapter]) -> Adapter:
     if len(call.members) < 2:
         raise MerbenchError(
             f"{call.rule}(...) joins {len(call.members)} models",
-            fix=f"give two or more: {call.rule}(MODEL; MODEL)",
+            fix=f"give two or more, with semicolons between them: {call.rule}(MODEL; MODEL)",
         )
     rule = build(RULES[call.rule], call.rule, dict(call.options))
     adapters = load_members(call, load)

@@ -1,0 +1,5 @@
+"""``python -m merbench``."""
+
+from merbench.cli import main
+
+main()
