@@ -66,6 +66,17 @@ def add_gaussian(
 
 
 @kernel
+def _stretch(field: npt.NDArray[np.generic], place: int, out: npt.NDArray[np.generic]) -> None:
+    """Fill `out` from a place in the field on; behind its end it begins again."""
+    done = 0
+    while done < len(out):
+        first = (place + done) % len(field)
+        size = min(len(out) - done, len(field) - first)
+        out[done : done + size] = field[first : first + size]
+        done += size
+
+
+@kernel
 def _add(
     clip: Frames,
     places: npt.NDArray[np.int64],
@@ -74,17 +85,13 @@ def _add(
     field: npt.NDArray[np.int16],
     out: Frames,
 ) -> None:
+    noise = np.empty(clip.shape[1], dtype=np.int16)
     for f in range(len(clip)):
-        done = 0
-        while done < clip.shape[1]:
-            place = (places[f] + done) % len(field)
-            size = min(clip.shape[1] - done, len(field) - place)
-            frame, noisy = clip[f, done : done + size], out[f, done : done + size]
-            noise = field[place : place + size]
-            for i in range(size):
-                value = (base[frame[i]] + spread[frame[i]] * noise[i]) >> 16
-                noisy[i] = min(max(value, 0), 255)
-            done += size
+        _stretch(field, places[f], noise)
+        frame, noisy = clip[f], out[f]
+        for i in range(len(frame)):
+            value = (base[frame[i]] + spread[frame[i]] * noise[i]) >> 16
+            noisy[i] = min(max(value, 0), 255)
 
 
 def count_photons(clip: Frames, places: npt.NDArray[np.int64], photons: float, out: Frames) -> None:
@@ -121,13 +128,9 @@ def _look_up(
     field: npt.NDArray[np.uint16],
     out: Frames,
 ) -> None:
+    chance = np.empty(clip.shape[1], dtype=np.uint16)
     for f in range(len(clip)):
-        done = 0
-        while done < clip.shape[1]:
-            place = (places[f] + done) % len(field)
-            size = min(clip.shape[1] - done, len(field) - place)
-            frame, noisy = clip[f, done : done + size], out[f, done : done + size]
-            chance = field[place : place + size]
-            for i in range(size):
-                noisy[i] = table[frame[i], chance[i]]
-            done += size
+        _stretch(field, places[f], chance)
+        frame, noisy = clip[f], out[f]
+        for i in range(len(frame)):
+            noisy[i] = table[frame[i], chance[i]]
