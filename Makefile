@@ -16,10 +16,10 @@ demo: $(READY)
 	$(BIN)/merbench demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 test-slow: $(READY)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n auto
 
 lint: $(READY)
 	$(BIN)/ruff check .
