@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
+ONE_THREAD = OMP_NUM_THREADS=1 # per test process: there is one on every core already
 
 .PHONY: demo test test-slow lint types check clean
 
@@ -16,10 +17,10 @@ demo: $(READY)
 	$(BIN)/merbench demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n auto
+	$(ONE_THREAD) $(BIN)/python -m pytest -n auto
 
 test-slow: $(READY)
-	$(BIN)/python -m pytest -m slow -n auto
+	$(ONE_THREAD) $(BIN)/python -m pytest -m slow -n auto
 
 lint: $(READY)
 	$(BIN)/ruff check .
