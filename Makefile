@@ -20,7 +20,7 @@ test: $(READY)
 	$(ONE_THREAD) $(BIN)/python -m pytest -n auto
 
 test-slow: $(READY)
-	$(ONE_THREAD) $(BIN)/python -m pytest -m slow -n auto
+	$(BIN)/python -m pytest -m slow
 
 lint: $(READY)
 	$(BIN)/ruff check .
