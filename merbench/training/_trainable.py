@@ -21,19 +21,35 @@ if TYPE_CHECKING:
 
     from merbench.rng import Stream
     from merbench.training.recipe import Model, Stage
-    from merbench.types import Batch, Utterance
+    from merbench.types import Batch, Modality, Utterance
 
 
 class Row(NamedTuple):
     """One utterance as it enters a step.
 
     `inputs` is what `Trainable.prepare` made of it, `label` the place of its label, and `chance` its own
-    random stream, which depends on the utterance and the epoch and not on the batch it is in.
+    random stream, which depends on the utterance and the epoch and not on the batch it is in. `noisy` is
+    whether natural noise corrupted it; then `clean` is what was made of the utterance without, if the
+    `Trainable` compares.
     """
 
     inputs: Any
     label: int
     chance: Stream
+    noisy: bool = False
+    clean: Any = None
+
+
+class Outputs(NamedTuple):
+    """What a network makes of N rows.
+
+    The mean `loss`, a scalar; `logits` [N, C]; `representation` [N, D]: what its encoders found in sound and
+    pictures.
+    """
+
+    loss: Tensor
+    logits: Tensor
+    representation: Tensor
 
 
 @dataclass(eq=False)
@@ -45,6 +61,9 @@ class Trainable(ABC):
 
     wants: ClassVar[Wants] = Wants()
     """The media that `prepare` is to be given."""
+
+    compares: bool = False
+    """Whether a noisy row comes with its clean version."""
 
     @property
     @abstractmethod
@@ -58,9 +77,13 @@ class Trainable(ABC):
         Called from several threads. The result must not depend on trained weights or on other rows.
         """
 
+    def varied(self, inputs: Any, chance: Stream) -> Any:
+        """Return what a training step is shown of a row: cut, mirrored, with a part left out, or as it is."""
+        return inputs
+
     @abstractmethod
     def loss(self, rows: Sequence[Row]) -> Tensor:
-        """Return the mean loss of `rows`, a scalar with a gradient."""
+        """Return the mean loss of `rows`, which have been varied, a scalar with a gradient."""
 
     @abstractmethod
     def logits(self, inputs: Sequence[Any]) -> Tensor:
@@ -89,6 +112,27 @@ class Trainable(ABC):
         raise MerbenchError(
             f"{type(self).__name__} cannot checkpoint gradients", fix="set gradient_checkpointing = false"
         )
+
+
+class Attackable(Trainable):
+    """A network whose inputs an attack can move, so that it can be trained on what the attack makes."""
+
+    @property
+    @abstractmethod
+    def representation_size(self) -> int:
+        """D of `Outputs.representation`."""
+
+    @abstractmethod
+    def media(self, inputs: Any) -> dict[Modality, Tensor]:
+        """Return the sound [T] in levels of PCM16 and the pictures [F, H, W, 3] in 0..255, if any."""
+
+    @abstractmethod
+    def with_media(self, inputs: Any, media: Mapping[Modality, Tensor]) -> Any:
+        """Return the row with other sound or pictures of the same shape; they may carry a gradient."""
+
+    @abstractmethod
+    def outputs(self, rows: Sequence[Row]) -> Outputs:
+        """Return everything that is made of `rows`; the loss is that of `loss`."""
 
 
 TRAINABLES = {

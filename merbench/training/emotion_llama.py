@@ -14,12 +14,12 @@ from merbench.errors import MerbenchError
 from merbench.models import Wants
 from merbench.models._emotion_llama import checkpoint
 from merbench.models._emotion_llama.config import SAMPLE_RATE, SOURCES, load_config, with_sources
-from merbench.models._emotion_llama.network import EmotionLlama
+from merbench.models._emotion_llama.network import Context, EmotionLlama
 from merbench.models._emotion_llama.pretrained import is_pretrained, load_pretrained
 from merbench.models._emotion_llama.prompt import load_prompt
 from merbench.models._emotion_llama.tokenizer import load_tokenizer
 from merbench.options import option
-from merbench.training._trainable import Trainable
+from merbench.training._trainable import Attackable, Outputs
 from merbench.types import MODALITIES
 
 if TYPE_CHECKING:
@@ -52,8 +52,17 @@ class Inputs(NamedTuple):
     explanation: str | None
 
 
+class _Read(NamedTuple):
+    """What the encoders found in some rows, what is there, the labels' places, what LLaMA is to read."""
+
+    encodings: dict[Modality, Tensor]
+    present: dict[Modality, Tensor]
+    truth: Tensor
+    context: Context
+
+
 @dataclass(eq=False)
-class TrainableEmotionLlama(Trainable):
+class TrainableEmotionLlama(Attackable):
     """Emotion-LLaMA in any size."""
 
     size: str = option("tiny", "tiny, small, 7b, or a configuration file")
@@ -150,22 +159,60 @@ class TrainableEmotionLlama(Trainable):
 
     def loss(self, rows: Sequence[Row]) -> Tensor:
         """Return the cross-entropy of the answers' tokens, with what the options lay beside it."""
-        inputs = [self._vary(row.inputs, row.chance) for row in rows]
+        loss, _ = self._loss(rows, self._read(rows))
+        return loss
+
+    def outputs(self, rows: Sequence[Row]) -> Outputs:
+        """Return loss, the labels' log-likelihoods, and the tokens of sound, face, video and class."""
+        read = self._read(rows)
+        loss, scores = self._loss(rows, read)
+        if scores is None:
+            scores = self.network.label_log_likelihoods(read.context, self.labels, ended=True)
+        tokens = self._summaries(read).values()
+        return Outputs(loss, scores, torch.cat([part.flatten(1) for part in tokens], dim=1))
+
+    @property
+    def representation_size(self) -> int:
+        """The tokens' number times their width."""
+        parts = (*(getattr(self.config, name) for name in _ENCODERS),)
+        return sum(part is not None for part in parts) * self.config.hidden_size
+
+    def media(self, inputs: Inputs) -> dict[Modality, Tensor]:
+        """Return sound and pictures, if the encoders learn: encodings are not what an attacker can move."""
+        if not self.encoders:
+            raise MerbenchError(
+                "sound and pictures cannot be attacked where each utterance is encoded once",
+                fix="set encoders = true in [model], or leave [adversarial] out",
+            )
+        return {m: row.float() for m, row in inputs.media.items() if m != "text"}
+
+    def with_media(self, inputs: Inputs, media: Mapping[Modality, Tensor]) -> Inputs:
+        """Return the row with other sound or pictures."""
+        return inputs._replace(media={**inputs.media, **media})
+
+    def _read(self, rows: Sequence[Row]) -> _Read:
+        encodings, present = self._encodings([row.inputs for row in rows])
         truth = torch.tensor([row.label for row in rows], device=self.network.device)
-        encodings, present = self._encodings(inputs)
-        context = self.network.fuse(encodings, present, self.prompt, self.labels)
+        return _Read(
+            encodings, present, truth, self.network.fuse(encodings, present, self.prompt, self.labels)
+        )
+
+    def _loss(self, rows: Sequence[Row], read: _Read) -> tuple[Tensor, Tensor | None]:
+        """Return the loss, and the labels' log-likelihoods if it is made of them."""
+        encodings, present, truth, context = read
+        scores = None
         if self.choice and self._answer == "label":
             scores = self.network.label_log_likelihoods(context, self.labels, ended=True)
             spoken = F.nll_loss(scores, truth)
             chosen = F.cross_entropy(scores, truth, label_smoothing=self.label_smoothing)
             loss = self.choice * chosen + (1 - self.choice) * spoken
         else:
-            loss = self.network.loss(context, [self._target(i) for i in inputs])
+            loss = self.network.loss(context, [self._target(row.inputs) for row in rows])
         if self.auxiliary:
-            loss = loss + self.auxiliary * self._auxiliary(encodings, present, truth)
+            loss = loss + self.auxiliary * self._auxiliary(read)
         if self.words_alone and bool(present["text"].any()):
             loss = loss + self.words_alone * self._words_alone(encodings["text"], present["text"], truth)
-        return loss
+        return loss, scores
 
     def _words_alone(self, text: Tensor, present: Tensor, truth: Tensor) -> Tensor:
         """Return the loss of choosing a label with nothing but the words."""
@@ -176,24 +223,25 @@ class TrainableEmotionLlama(Trainable):
         scores = self.network.label_log_likelihoods(context, self.labels, ended=True)
         return F.cross_entropy(scores, truth[rows], label_smoothing=self.label_smoothing)
 
-    def _auxiliary(
-        self, encodings: dict[Modality, Tensor], present: dict[Modality, Tensor], truth: Tensor
-    ) -> Tensor:
+    def _auxiliary(self, read: _Read) -> Tensor:
         """Return the summed losses of sound, face, video and class token, each read by itself."""
-        tokens = self.network.tokens(encodings, present)
-        patches = self.config.visual_encoder.tokens if self.config.visual_encoder else 0
-        read: dict[Modality, Tensor] = {"audio": tokens["audio"], "vision": tokens["vision"][:, patches:]}
         losses = []
-        for modality, mine in read.items():
-            here = present[modality].to(truth.device)
+        for modality, mine in self._summaries(read).items():
+            here = read.present[modality].to(read.truth.device)
             if bool(here.any()):
                 logits = self.network.read_out(F.dropout(mine[here], _READ_OUT_DROPOUT), self.labels)
-                expected = truth[here][:, None].expand(logits.shape[:2])
+                expected = read.truth[here][:, None].expand(logits.shape[:2])
                 loss = F.cross_entropy(
                     logits.flatten(0, 1), expected.flatten(), label_smoothing=self.label_smoothing
                 )
                 losses.append(loss * logits.shape[1])
-        return torch.stack(losses).sum() if losses else truth.new_zeros((), dtype=torch.float32)
+        return torch.stack(losses).sum() if losses else read.truth.new_zeros((), dtype=torch.float32)
+
+    def _summaries(self, read: _Read) -> dict[Modality, Tensor]:
+        """Return the token of the sound [N, 1, D], and those of face, video and class [N, up to 3, D]."""
+        tokens = self.network.tokens(read.encodings, read.present)
+        patches = self.config.visual_encoder.tokens if self.config.visual_encoder else 0
+        return {"audio": tokens["audio"], "vision": tokens["vision"][:, patches:]}
 
     def logits(self, inputs: Sequence[Inputs]) -> Tensor:
         """Return the log-likelihood of every label as an answer [N, C]."""
@@ -260,7 +308,7 @@ class TrainableEmotionLlama(Trainable):
             )
         return f"{inputs.explanation.rstrip('. ')}. Therefore the emotion is {inputs.label}"
 
-    def _vary(self, inputs: Inputs, chance: Stream) -> Inputs:
+    def varied(self, inputs: Inputs, chance: Stream) -> Inputs:
         """Return the row with some modalities left out, its start cut and its pictures moved, or not."""
         media = dict(inputs.media)
         if chance.one_uniform() < self.modality_dropout and len(media) > 1:

@@ -191,8 +191,14 @@ class Loop:
         return loss
 
     def _row(self, item: Item, inputs: Any, where: tuple[str, ...]) -> Row:
-        utterance, _ = item
-        return Row(inputs, self._rows[utterance.id], Stream.of("row", *where, utterance.id))
+        """Return a row as the step is shown it; its clean version, if wanted, is varied in the same way."""
+        utterance, version = item
+        chance, clean = Stream.of("row", *where, utterance.id), None
+        if version != CLEAN and self._trainable.compares:
+            (untouched,) = self._examples.inputs([(utterance, CLEAN)])
+            clean = self._trainable.varied(untouched, Stream(chance.key))
+        varied = self._trainable.varied(inputs, chance)
+        return Row(varied, self._rows[utterance.id], chance, version != CLEAN, clean)
 
     def _finish_epoch(self, stage: Stage, steps: int) -> bool:
         """Judge the epoch just finished; return whether it is the stage's best."""

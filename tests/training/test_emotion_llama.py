@@ -114,7 +114,7 @@ def test_what_is_prepared_is_small(samples):
 def test_a_row_keeps_at_least_one_modality_and_some_lose_some(samples):
     model = trainable(modality_dropout=0.6)
     (row, *_) = rows_of(model, samples)
-    kept = [set(model._vary(row.inputs, Stream.of("dropout", str(i))).media) for i in range(300)]
+    kept = [set(model.varied(row.inputs, Stream.of("dropout", str(i))).media) for i in range(300)]
     assert all(kept)
     assert 0.45 < sum(len(media) < 3 for media in kept) / 300 < 0.75
     assert {frozenset(media) for media in kept} >= {frozenset({m}) for m in ("audio", "vision", "text")}
@@ -124,7 +124,7 @@ def test_what_happens_to_a_row_does_not_depend_on_its_batch(samples):
     model = trainable()
     rows = rows_of(model, samples)
     again = rows_of(model, samples)
-    (alone, together) = (model._vary(r.inputs, r.chance).media for r in (rows[1], again[1]))
+    (alone, together) = (model.varied(r.inputs, r.chance).media for r in (rows[1], again[1]))
     assert alone.keys() == together.keys()
     assert all(a is b or torch.equal(torch.as_tensor(a), torch.as_tensor(b)) for a, b in [
         (alone[m], together[m]) for m in alone if m != "text"

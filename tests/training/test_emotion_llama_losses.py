@@ -65,9 +65,7 @@ def test_the_choice_among_six_labels_is_near_chance_before_training(samples):
 
 def test_what_is_read_in_tokens_teaches_every_encoder_and_leaves_the_layers_alone(samples):
     model = trainable(auxiliary=1.0)
-    encodings, present = model._encodings([row.inputs for row in rows_of(model, samples)])
-    truth = torch.tensor([0, 1, 2])
-    parts = touched(model, model._auxiliary(encodings, present, truth))
+    parts = touched(model, model._auxiliary(model._read(rows_of(model, samples))))
     assert parts >= {"audio_encoder", "visual_encoder", "face_encoder", "video_encoder", "llama_model"}
     moved = {n for n, p in model.network.named_parameters() if p.grad is not None and bool(p.grad.any())}
     assert not any(".layers." in name for name in moved if name.startswith("llama_model"))
@@ -75,12 +73,16 @@ def test_what_is_read_in_tokens_teaches_every_encoder_and_leaves_the_layers_alon
 
 def test_what_is_read_in_tokens_of_a_missing_modality_does_not_count(samples):
     model = trainable(auxiliary=1.0)
-    inputs = [row.inputs for row in rows_of(model, samples)]
-    deaf = [i._replace(media={m: x for m, x in i.media.items() if m != "audio"}) for i in inputs]
-    silent = [i._replace(media={"text": i.media["text"]}) for i in inputs]
-    truth = torch.tensor([0, 1, 2])
-    assert "audio_encoder" not in touched(model, model._auxiliary(*model._encodings(deaf), truth))
-    assert float(model._auxiliary(*model._encodings(silent), truth)) == 0
+    rows = rows_of(model, samples)
+
+    def with_only(*modalities):
+        kept = [{m: x for m, x in row.inputs.media.items() if m in modalities} for row in rows]
+        return model._read(
+            [r._replace(inputs=r.inputs._replace(media=m)) for r, m in zip(rows, kept, strict=True)]
+        )
+
+    assert "audio_encoder" not in touched(model, model._auxiliary(with_only("vision", "text")))
+    assert float(model._auxiliary(with_only("text"))) == 0
 
 
 def test_the_words_alone_reach_the_language_model_and_no_encoder(samples):
