@@ -18,6 +18,9 @@ def train(
     root: Root = None,
     noise_root: NoiseRoot = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's own.", min=0)] = None,
+    start: Annotated[
+        str | None, typer.Option(help="The trained model to begin with, instead of the recipe's own.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[
         str | None, typer.Option(help="float32 or bfloat16, instead of the recipe's own.")
@@ -31,16 +34,15 @@ def train(
     torchrun --standalone --nproc-per-node N --no-python merbench train ...
     """
     from merbench.cli._console import emit, progress, say
-    from merbench.datasets import default_root
     from merbench.training.distributed import is_main
     from merbench.training.recipe import load_recipe
     from merbench.training.run import plan_training
     from merbench.training.run import train as follow
 
     job = plan_training(
-        load_recipe(recipe).with_(dataset=dataset, seed=seed, precision=precision),
+        load_recipe(recipe).with_(dataset=dataset, seed=seed, precision=precision, start=start),
         root=root,
-        noise_root=noise_root or default_root("urbansound8k"),
+        noise_root=noise_root,
     )
     with progress("training", job.rows) if is_main() else nullcontext() as advance:
         result = follow(job, out, device=device, workers=workers, progress=advance, tell=say)

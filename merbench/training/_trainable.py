@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from merbench.models import TensorMedia
     from merbench.rng import Stream
     from merbench.training.recipe import Model, Stage
-    from merbench.types import Batch, Modality, Utterance
+    from merbench.types import Batch, Utterance
 
 
 class Row(NamedTuple):
@@ -62,8 +63,10 @@ class Trainable(ABC):
     wants: ClassVar[Wants] = Wants()
     """The media that `prepare` is to be given."""
 
-    compares: bool = False
-    """Whether a noisy row comes with its clean version."""
+    @property
+    def compares(self) -> bool:
+        """Whether a noisy row comes with its clean version."""
+        return False
 
     @property
     @abstractmethod
@@ -123,12 +126,12 @@ class Attackable(Trainable):
         """D of `Outputs.representation`."""
 
     @abstractmethod
-    def media(self, inputs: Any) -> dict[Modality, Tensor]:
-        """Return the sound [T] in levels of PCM16 and the pictures [F, H, W, 3] in 0..255, if any."""
+    def media(self, inputs: Sequence[Any]) -> Batch:
+        """Return the sounds and pictures that the network reads, in the whole levels of canonical media."""
 
     @abstractmethod
-    def with_media(self, inputs: Any, media: Mapping[Modality, Tensor]) -> Any:
-        """Return the row with other sound or pictures of the same shape; they may carry a gradient."""
+    def with_media(self, inputs: Sequence[Any], media: TensorMedia) -> list[Any]:
+        """Return the rows with these sounds and pictures, which may carry a gradient, and their own text."""
 
     @abstractmethod
     def outputs(self, rows: Sequence[Row]) -> Outputs:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -18,9 +19,11 @@ from merbench.models._emotion_llama.network import Context, EmotionLlama
 from merbench.models._emotion_llama.pretrained import is_pretrained, load_pretrained
 from merbench.models._emotion_llama.prompt import load_prompt
 from merbench.models._emotion_llama.tokenizer import load_tokenizer
+from merbench.models._load import load_model
+from merbench.models.emollama import Emollama
 from merbench.options import option
 from merbench.training._trainable import Attackable, Outputs
-from merbench.types import MODALITIES
+from merbench.types import MODALITIES, Batch, Packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,12 +31,13 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from merbench.models import TensorMedia
     from merbench.models._emotion_llama.config import Config
     from merbench.models._emotion_llama.prompt import Prompt
     from merbench.rng import Stream
     from merbench.training._trainable import Row
     from merbench.training.recipe import Stage
-    from merbench.types import Batch, Modality, Utterance
+    from merbench.types import Modality, Utterance
 
 _ENCODERS = ("audio_encoder", "visual_encoder", "face_encoder", "video_encoder")
 _READ_OUT_DROPOUT = 0.3  # a linear read-out of a few thousand utterances fits by heart otherwise
@@ -83,6 +87,9 @@ class TrainableEmotionLlama(Attackable):
     )
     label_smoothing: float = option(0.0, "of the choice and of what stands beside the loss")
     frozen: Literal["float32", "bfloat16"] = option("float32", "what pretrained parts are kept in")
+    start: str | None = option(
+        None, "the trained model to begin with, of the same size: what --model takes, with a folder behind it"
+    )
     hubert: str | None = option(None, "a folder or hub id, instead of the configuration's own")
     eva: str | None = option(None, "the file of EVA-CLIP-g, or whatever the size takes as its scene encoder")
     facemae: str | None = option(None, "a file, folder or hub id")
@@ -105,7 +112,9 @@ class TrainableEmotionLlama(Attackable):
     def network(self) -> EmotionLlama:
         """The network, with its pretrained parts if it has any; what never learns is frozen."""
         network = EmotionLlama(self.config, load_tokenizer(str(self.config.llama_model.tokenizer)))
-        if is_pretrained(self.config):
+        if self._started is not None:
+            checkpoint.load_weights(network, self._started.checkpoint_folder)
+        elif is_pretrained(self.config):
             if self.encoders or self.language_model:
                 raise MerbenchError(
                     f"pretrained parts of '{self.config.name}' cannot learn: a checkpoint does not hold them",
@@ -177,18 +186,34 @@ class TrainableEmotionLlama(Attackable):
         parts = (*(getattr(self.config, name) for name in _ENCODERS),)
         return sum(part is not None for part in parts) * self.config.hidden_size
 
-    def media(self, inputs: Inputs) -> dict[Modality, Tensor]:
-        """Return sound and pictures, if the encoders learn: encodings are not what an attacker can move."""
+    def media(self, inputs: Sequence[Inputs]) -> Batch:
+        """Return sounds and pictures, if the encoders learn: encodings are not what an attacker can move."""
         if not self.encoders:
             raise MerbenchError(
                 "sound and pictures cannot be attacked where each utterance is encoded once",
                 fix="set encoders = true in [model], or leave [adversarial] out",
             )
-        return {m: row.float() for m, row in inputs.media.items() if m != "text"}
+        sounds = [row.media.get("audio") for row in inputs]
+        clips = [row.media.get("vision") for row in inputs]
+        return Batch(
+            audio=Packed.of([None if sound is None else sound.numpy() for sound in sounds], np.int16),
+            sample_rates=tuple(None if sound is None else SAMPLE_RATE for sound in sounds),
+            frames=Packed.of([None if clip is None else clip.numpy() for clip in clips], np.uint8),
+            timestamps=(None,) * len(inputs),
+            text=tuple(row.media.get("text") for row in inputs),
+        )
 
-    def with_media(self, inputs: Inputs, media: Mapping[Modality, Tensor]) -> Inputs:
-        """Return the row with other sound or pictures."""
-        return inputs._replace(media={**inputs.media, **media})
+    def with_media(self, inputs: Sequence[Inputs], media: TensorMedia) -> list[Inputs]:
+        """Return the rows with other sounds and pictures."""
+        rows = []
+        for row, sound, clip in zip(inputs, media.audio, media.frames, strict=True):
+            mine = dict(row.media)
+            if sound is not None:
+                mine["audio"] = sound
+            if clip is not None:
+                mine["vision"] = clip
+            rows.append(row._replace(media=mine))
+        return rows
 
     def _read(self, rows: Sequence[Row]) -> _Read:
         encodings, present = self._encodings([row.inputs for row in rows])
@@ -250,8 +275,23 @@ class TrainableEmotionLlama(Attackable):
         return self.network.label_log_likelihoods(context, self.labels)
 
     def save(self, folder: Path, record: Mapping[str, Any]) -> None:
-        """Write the checkpoint folder of `emollama`."""
-        checkpoint.save(folder, self.network, {**record, "prompt": self.prompt.name})
+        """Write the checkpoint folder of `emollama`; what it began with was trained on something, too."""
+        started = self._started
+        before = checkpoint.load_record(started.checkpoint_folder)["trained_on"] if started else []
+        seen = [*before, *(one for one in record["trained_on"] if one not in before)]
+        checkpoint.save(folder, self.network, {**record, "trained_on": seen, "prompt": self.prompt.name})
+
+    @cached_property
+    def _started(self) -> Emollama | None:
+        if self.start is None:
+            return None
+        started = trained_network(self.start, "start")
+        if is_pretrained(self.config) or started.config != self.config:
+            raise MerbenchError(
+                f"'{self.start}' is not of the size '{self.config.name}', or not trained as a whole",
+                fix="start from a network of the same size, without pretrained parts",
+            )
+        return started
 
     def _encodings(self, inputs: Sequence[Inputs]) -> tuple[dict[Modality, Tensor], dict[Modality, Tensor]]:
         """Return encodings and presence as `EmotionLlama.fuse` takes them."""
@@ -322,6 +362,24 @@ class TrainableEmotionLlama(Attackable):
             if "vision" in media:
                 media["vision"] = _moved(media["vision"], chance)
         return inputs._replace(media=media)
+
+
+def trained_network(spec: str, key: str) -> Emollama:
+    """Return the Emotion-LLaMA that `spec` names, which has a checkpoint folder; a released one has none.
+
+    Raises:
+        MerbenchError: it is none; `key` is the option of the recipe that names it.
+    """
+    adapter = load_model(spec)
+    if not (
+        isinstance(adapter, Emollama)
+        and all(path.is_file() for path in checkpoint.files(adapter.checkpoint_folder))
+    ):
+        raise MerbenchError(
+            f"'{spec}' is no Emotion-LLaMA with a checkpoint folder",
+            fix=f"set '{key}' to emollama-base or to a folder that 'merbench train' wrote",
+        )
+    return adapter
 
 
 def _moved(clip: Tensor, chance: Stream) -> Tensor:

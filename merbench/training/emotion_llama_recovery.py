@@ -18,11 +18,10 @@ from merbench.models._emotion_llama import checkpoint, recovery_files
 from merbench.models._emotion_llama.absent import RecoveredAbsent
 from merbench.models._emotion_llama.config import SAMPLE_RATE
 from merbench.models._emotion_llama.recovery import TASKS, Design, Recovery
-from merbench.models._load import load_model
-from merbench.models.emollama import Emollama
 from merbench.options import option
 from merbench.rng import Stream
 from merbench.training._trainable import Trainable
+from merbench.training.emotion_llama import trained_network
 from merbench.types import MODALITIES
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from torch import Tensor
 
+    from merbench.models.emollama import Emollama
     from merbench.training._trainable import Row
     from merbench.types import Batch, Modality, Utterance
 
@@ -132,12 +132,7 @@ class TrainableRecovery(Trainable):
 
     @cached_property
     def _base(self) -> Emollama:
-        base = load_model(self.base)
-        if not (isinstance(base, Emollama) and _in_a_folder(base)):
-            raise MerbenchError(
-                f"'{self.base}' is no Emotion-LLaMA with a checkpoint folder",
-                fix="set 'base' to emollama-base or to a folder that 'merbench train' wrote",
-            )
+        base = trained_network(self.base, "base")
         unknown = sorted(set(self.labels) - set(base.labels))
         if unknown:
             raise MerbenchError(
@@ -149,8 +144,3 @@ class TrainableRecovery(Trainable):
     def _tokens(self, inputs: Sequence[Inputs]) -> dict[Modality, Tensor]:
         device = next(self.network.parameters()).device
         return {m: torch.stack([row.tokens[m] for row in inputs]).to(device) for m in MODALITIES}
-
-
-def _in_a_folder(base: Emollama) -> bool:
-    """Tell whether a network has a checkpoint folder that recovery can go into; a released one has none."""
-    return all(path.is_file() for path in checkpoint.files(base.checkpoint_folder))

@@ -22,7 +22,7 @@ from merbench.models._ensemble.rules import RULES, Router, Weighted
 from merbench.models._load import load_model
 from merbench.models._probabilities import merging
 from merbench.models._validate import out_of_memory
-from merbench.options import build, canonical
+from merbench.options import build
 from merbench.types import Batch
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def fit_weights(
         quality={m: round(float(np.median(q)), 6) for m, q in seen.quality.items() if len(q)},
         trigrams=seen.trigrams,
         dataset=dataset.name,
-        options=canonical(dataset, draw_only=True),
+        options=dataset.draw_options(),
         split=split,
         samples=tuple(sorted(u.id for u in utterances)),
         speakers=tuple(sorted({u.speaker for u in utterances if u.speaker is not None})),

@@ -203,15 +203,16 @@ class Loop:
     def _finish_epoch(self, stage: Stage, steps: int) -> bool:
         """Judge the epoch just finished; return whether it is the stage's best."""
         place, metric = self.place, self._recipe.training.metric
+        shown = "accuracy" if metric == "last" else metric
         scores = self._judge()
         loss = sum(place.losses[-steps:]) / steps
         entry = {"stage": stage.name, "epoch": place.epoch, "loss": loss, "validation": scores}
-        better = place.best is None or _better(metric, scores, place.best["validation"])
+        better = metric == "last" or place.best is None or _better(metric, scores, place.best["validation"])
         place.best, place.stale = (entry, 0) if better else (place.best, place.stale + 1)
         place.epochs.append(entry)
         self._tell(
             f"{stage.name} epoch {place.epoch} of {stage.epochs}: loss {loss:.4f}, "
-            f"validation {metric} {scores[metric]:.4f}{' (best)' if better else ''}"
+            f"validation {shown} {scores[shown]:.4f}{' (best)' if better else ''}"
         )
         return better
 

@@ -39,8 +39,8 @@ RUN = "training.json"
 
 def _contents(recipe: Recipe) -> dict[str, str]:
     """Return hashes of what a recipe's ``[model]`` names on disk: a class's file, a size, a checkpoint."""
-    found = {}
-    for key, value in sorted(recipe.to_json()["model"].items()):
+    found, model = {}, recipe.model
+    for key, value in sorted({"name": model.name, **model.options}.items()):
         if isinstance(value, str) and value:
             path = Path(value.partition(".py:")[0] + ".py" if ".py:" in value else value)
             if path.is_file():
@@ -102,7 +102,7 @@ class Job:
             "trained_on": [
                 {
                     "dataset": self.dataset.name,
-                    "options": canonical(self.dataset, draw_only=True),
+                    "options": self.dataset.draw_options(),
                     "samples": sorted(u.id for u in seen),
                     "speakers": sorted({u.speaker for u in seen if u.speaker is not None}),
                     "noise": sorted(frozenset[str]().union(*material)),
@@ -119,7 +119,7 @@ def plan_training(recipe: Recipe, *, root: Path | None = None, noise_root: Path 
     Args:
         recipe: what to do.
         root: where the dataset's files lie.
-        noise_root: where UrbanSound8K lies, for recipes with its noise.
+        noise_root: where the noise bank lies, for recipes with one.
 
     Raises:
         MerbenchError: the recipe does not fit the data (see `make_splits`), or its noise is not there.
@@ -223,8 +223,10 @@ def _build(recipe: Recipe, labels: tuple[str, ...], device: str) -> Trainable:
     """Make the model with the weights that the seed gives it."""
     import torch
 
+    from merbench.training.hardening import hardened
+
     torch.manual_seed(torch_seed("network", str(recipe.training.seed)))
-    trainable = load_trainable(recipe.model, labels)
+    trainable = hardened(load_trainable(recipe.model, labels), recipe)
     trainable.network.to(device)
     if recipe.training.gradient_checkpointing:
         trainable.checkpoint_gradients()

@@ -13,7 +13,7 @@ from merbench.models._emotion_llama import recovery_files
 from merbench.models._emotion_llama.config import load_config
 from merbench.models._load import load_model
 from merbench.training.checkpointing import Checkpoints
-from merbench.training.recipe import load_recipe, recipe_path
+from merbench.training.recipe import RECIPES, load_recipe
 from merbench.training.run import plan_training, train
 from merbench.types import MODALITIES
 from tests.models.random_checkpoint import LABELS, encode, save_network
@@ -121,4 +121,4 @@ def test_another_kind_of_base_is_refused(merbench, recipe, tmp_path, base):
 
 def test_the_committed_recipe_is_for_the_shipped_network():
     assert load_recipe("emollama-recovery").model.options["base"] == "emollama-base"
-    assert tomllib.loads(recipe_path("emollama-recovery").read_text())["stage"].keys() == {"diffusion"}
+    assert tomllib.loads(RECIPES.path("emollama-recovery").read_text())["stage"].keys() == {"diffusion"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merbench.errors import MerbenchError
-from merbench.training.recipe import load_recipe, recipe_names
+from merbench.training.recipe import RECIPES, load_recipe
 
 MINIMAL = """
 [model]
@@ -28,20 +28,43 @@ def read(tmp_path):
     return load
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", RECIPES.names())
 def test_every_committed_recipe_is_valid_and_says_what_it_is_for(name):
     recipe = load_recipe(name)
     assert recipe.about
     assert recipe.name == name
 
 
-def test_noise_is_clean_with_noise_and_nothing_else():
-    clean, noise = load_recipe("clean").to_json(), load_recipe("noise").to_json()
-    assert {key for key in clean if clean[key] != noise[key]} == {"name", "about", "noise"}
+HARDENING = ("noise", "fgsm", "pgd", "noise+fgsm", "noise+pgd", "noise-aware")
+
+
+@pytest.mark.parametrize("name", HARDENING)
+def test_hardening_recipes_are_the_control_with_noise_and_nothing_else(name):
+    control, hard = load_recipe("control").to_json(), load_recipe(name).to_json()
+    changed = {key for key in hard if control.get(key) != hard[key]}
+    assert changed <= {"name", "about", "noise", "adversarial", "noise_aware"}
+    assert changed & {"noise", "adversarial"}
+
+
+def test_what_is_attacked_and_what_is_noisy_leave_as_many_clean_rows():
+    for name in ("noise+fgsm", "noise+pgd", "noise-aware"):
+        recipe = load_recipe(name)
+        attacked = (1 - recipe.noise.share) * recipe.adversarial.share
+        assert attacked == pytest.approx(recipe.noise.share, abs=0.01)
+
+
+def test_noise_aware_training_needs_both_kinds_of_noise(read):
+    with pytest.raises(MerbenchError, match=r"\[noise\] and \[adversarial\]"):
+        read(MINIMAL + "[noise_aware]\n")
+
+
+def test_one_step_is_one_step(read):
+    with pytest.raises(MerbenchError, match="fgsm has one step"):
+        read(MINIMAL + '[adversarial]\nattack = "fgsm"\nsteps = 3\n')
 
 
 def test_no_committed_recipe_trains_on_the_noise_of_the_tests():
-    for name in recipe_names():
+    for name in RECIPES.names():
         noise = load_recipe(name).noise
         assert noise is None or 10 not in noise.noise_folds
 
