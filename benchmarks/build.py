@@ -1,10 +1,13 @@
 """Building a suite against decoding and losslessly encoding what is written.
 
-    python benchmarks/build.py [--samples 96]
+    python benchmarks/build.py [--samples 96] [--many 384]
 
 `core` x 5 severities on the synthetic set at 16 frames of 224 px, one and two workers. The
 alternative decodes the same samples and encodes the same media, in the same number of threads,
 and does nothing else: no draw, no hash, no Parquet, no sync.
+
+Then the same build by `merbench corrupt` of that many samples and of --many, each in a process of its own:
+peak resident memory must not grow with what is written.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from memory import peak
 
 from merbench.datasets import datasets
 from merbench.media.encode import encode_flac, encode_png
@@ -30,6 +35,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--samples", type=int, default=96)
+    parser.add_argument("--many", type=int, default=384)
     arguments = parser.parse_args()
     dataset = datasets["synthetic"]()
     corruptions = [parse_corruption(spec, {}) for spec in PRESETS["core"]]
@@ -51,6 +57,20 @@ def main() -> None:
             f"{written / wall / 1e6:.0f} MB/s, {raw / written:.1f} times smaller than raw"
         )
     print(f"one worker / two workers: {walls[1] / walls[2]:.2f}")
+    peaks = [built_peak(samples, arguments.many) for samples in (arguments.samples, arguments.many)]
+    print(
+        f"{arguments.many} / {arguments.samples} samples: {peaks[1] / peaks[0]:.2f} of the memory (goal 1.10)"
+    )
+
+
+def built_peak(samples: int, split: int) -> float:
+    """Build from the command line, print the peak resident memory in MB, and return it."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = ["--dataset", f"synthetic:test={split}", "--limit", str(samples), "--corruption", "core"]
+        found = peak(["corrupt", *data, "--severity", "1-5", "--out", "suite"], folder)
+        written = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+    print(f"{samples} samples, {written / 1e6:.0f} MB written: peak {found:.0f} MB")
+    return found
 
 
 def decode_and_encode(plan, workers: int) -> tuple[float, int]:

@@ -1,88 +1,88 @@
-"""Write docs/corruptions.md from the cards of the built-in corruptions, or check that it is up to date.
+"""Write everything that is shown of the built-in corruptions, or check that it is up to date.
 
-python docs/cards.py           # rewrite the page
-python docs/cards.py --check   # exit 1 if it differs
+    python docs/cards.py           # rewrite what differs
+    python docs/cards.py --check   # exit 1 naming the first file that differs
+
+docs/corruptions.md is the table of all of them, docs/corruptions/ holds a page for each with strips of
+pictures, sounds and films, and docs/catalogue.html shows all of it on one page. Texts follow from the cards
+to the letter. Media are made again only where what they are made from has changed, of which the
+page keeps a hash: other builds of the libraries that encode them may write other bytes.
 """
 
 from __future__ import annotations
 
-import inspect
+import os
 import sys
-from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from merbench.corruption import Corruption, corruptions
-from merbench.options import describe
-from merbench.tables import Row, Table
-from merbench.types import SEVERITIES
+# Python looks into a script's own folder first, and there `corruptions` is pages and no package.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-PAGE = Path(__file__).with_name("corruptions.md")
+from docs.catalogue import pages, sheet, strips
+from docs.catalogue.exhibits import DOCS, clip_seconds, exhibits
 
-_HEAD = """# Corruptions
-
-Written by `python docs/cards.py` from the cards; `merbench show corruption NAME` shows one, and
-`--preview FILE.wav` writes what it sounds like. A severity is ordinal within a corruption and not
-commensurate between them.
-
-- *exact*: the same bytes on any machine; *pinned*: for the same build of a library; *model*: for the same
-  weights.
-- Validity: whether people still perceive the labelled emotion, per severity: **p**reserved, **u**ncertain,
-  **c**hanged.
-- What is not random is the same for every seed and replicate.
-"""
-
-
-def page() -> str:
-    """Return the page."""
-    built_in = [n for n in corruptions.names() if corruptions.entry(n).provider == "builtin"]
-    parts = [_HEAD, _overview(built_in).markdown()]
-    for family, names in groupby(built_in, key=lambda name: name.partition("/")[0]):
-        parts += [f"## {family}\n", *(_card(corruptions[name]) for name in names)]
-    return "\n".join(parts)
-
-
-def _overview(names: list[str]) -> Table:
-    rows = []
-    for name in names:
-        cls = corruptions[name]
-        strengths = "; ".join(
-            f"{strength} {', '.join(f'{value:g}' for value in values)}"
-            for strength, values in cls.severity.items()
-        )
-        validity = " ".join(word[0] for word in cls.label_validity)
-        link = f"[{name}](#{name.replace('/', '')})"
-        rows.append(Row((link, strengths, cls.exactness, "yes" if cls.is_random else "no", validity)))
-    return Table(
-        name="corruptions",
-        title=f"{len(names)} corruptions",
-        columns=("corruption", "severity 1 to 5", "bytes", "random", "validity"),
-        rows=tuple(rows),
-        left=5,
-    )
-
-
-def _card(cls: type[Corruption]) -> str:
-    options = [f"- `{name}` ({kind}; {default}): {help}" for name, kind, default, help in describe(cls)]
-    validity = ", ".join(f"{s} {word}" for s, word in zip(SEVERITIES, cls.label_validity, strict=True))
-    lines = [
-        f"### {cls.name}\n",
-        f"{inspect.getdoc(cls)}\n",
-        f"- Version {cls.version}, {cls.exactness}; changes {', '.join(cls.changes)}.",
-        f"- Source: {cls.source}.",
-        f"- Label: {validity}. {cls.validity_source}.",
-        *options,
-    ]
-    return "\n".join(lines) + "\n"
+if TYPE_CHECKING:
+    from docs.catalogue.exhibits import Exhibit
 
 
 def main(arguments: list[str]) -> None:
-    """Write the page, or hold it against the cards."""
-    fresh = page()
+    """Write what differs, or name it."""
+    os.environ.pop("MERBENCH_DATA", None)  # what is shown does not depend on what lies on this machine
+    shown = exhibits()
+    texts = {exhibit.page: pages.page(exhibit) for exhibit in shown}
+    texts[pages.OVERVIEW] = pages.overview(shown)
     if "--check" in arguments:
-        if PAGE.read_text(encoding="utf-8") != fresh:
-            sys.exit(f"{PAGE.name} is not what the cards say: run python docs/cards.py")
+        check(shown, texts)
         return
-    PAGE.write_text(fresh, encoding="utf-8")
+    for exhibit in shown:
+        make_media(exhibit)
+    for path, text in texts.items():
+        write(path, text.encode())
+    for path in left_over(shown):
+        path.unlink()
+    write(sheet.SHEET, sheet.sheet(shown).encode())
+
+
+def check(shown: list[Exhibit], texts: dict[Path, str]) -> None:
+    """Exit with what differs from the cards."""
+    absent = [path for exhibit in shown for path in exhibit.media if not path.exists()]
+    differs = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
+    wrong = [*absent, *differs, *left_over(shown)]
+    if not wrong and sheet.SHEET.read_text("utf-8") != sheet.sheet(shown):
+        wrong = [sheet.SHEET]
+    if wrong:
+        sys.exit(f"{wrong[0].relative_to(DOCS.parent)} is not what the cards say: run python docs/cards.py")
+
+
+def left_over(shown: list[Exhibit]) -> list[Path]:
+    """Return files that belong to no corruption, or no more."""
+    wanted = {path for exhibit in shown for path in (exhibit.page, *exhibit.media)}
+    return sorted(path for path in (DOCS / "corruptions").rglob("*.*") if path not in wanted)
+
+
+def make_media(exhibit: Exhibit) -> None:
+    """Draw and record what is shown of a corruption, unless it is there."""
+    there = exhibit.page.exists() and all(path.exists() for path in exhibit.media)
+    if not exhibit.media or (there and pages.media_are_of(exhibit, exhibit.page.read_text("utf-8"))):
+        return
+    stages = exhibit.stages()
+    if exhibit.of_crowd:
+        write(exhibit.strip, strips.presence(exhibit.corruption, stages))
+    else:
+        drawn = strips.pictures(exhibit.corruption, stages, exhibit.drawn, dots=exhibit.stalls)
+        write(exhibit.strip, drawn)
+    if exhibit.heard:
+        write(exhibit.sound, strips.sounds(stages))
+    if exhibit.moves:
+        write(exhibit.film, strips.films(stages, clip_seconds()))
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file if it differs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_bytes() != data:
+        path.write_bytes(data)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ The same nouns as the command line::
     plan = merbench.make_plan(data, [noise], severities=(1, 3, 5))   # a streamed suite
     suite = merbench.build_suite(plan, Path("suite"))                # the same on disk
     folder, result = merbench.evaluate(plan, "late-fusion", Path("run"))
+    plan = merbench.plan_protocol(merbench.load_protocol("meld"))    # everything fixed by a protocol
     found = merbench.compare([Path("other-run"), folder])            # paired, clustered, in plain words
 """
 
@@ -19,18 +20,22 @@ if TYPE_CHECKING:
     from merbench.datasets import load_dataset as load_dataset
     from merbench.evaluation.run import evaluate as evaluate
     from merbench.models._load import load_model as load_model
+    from merbench.protocols import load_protocol as load_protocol
     from merbench.statistics.compare import compare as compare
     from merbench.suites.build import build_suite as build_suite
     from merbench.suites.plan import make_plan as make_plan
     from merbench.suites.plan import parse_corruption as parse_corruption
+    from merbench.suites.protocol import plan_protocol as plan_protocol
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "load_dataset": "merbench.datasets",
     "load_model": "merbench.models._load",
+    "load_protocol": "merbench.protocols",
     "make_plan": "merbench.suites.plan",
     "parse_corruption": "merbench.suites.plan",
+    "plan_protocol": "merbench.suites.protocol",
     "build_suite": "merbench.suites.build",
     "evaluate": "merbench.evaluation.run",
     "compare": "merbench.statistics.compare",
@@ -43,8 +48,10 @@ __all__ = [
     "evaluate",
     "load_dataset",
     "load_model",
+    "load_protocol",
     "make_plan",
     "parse_corruption",
+    "plan_protocol",
 ]
 
 

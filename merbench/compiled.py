@@ -13,7 +13,9 @@ import numpy as np
 from numba import njit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    import numpy.typing as npt
 
 _F = TypeVar("_F", bound="Callable[..., object]")
 
@@ -22,21 +24,27 @@ kernel = cast("Callable[[_F], _F]", njit(cache=True, nogil=True))
 "fast" maths, so that a kernel gives the bytes that its Python source says."""
 
 # Philox 4x64-10 (Salmon et al., SC 2011): multipliers, key increments, rounds.
-_MULTIPLIERS = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
-_INCREMENTS = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)
-_ROUNDS = 10
+MULTIPLIERS = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
+INCREMENTS = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)
+ROUNDS = 10
 _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
+
+
+def halves(keys: Sequence[str]) -> npt.NDArray[np.uint64]:
+    """Return keys of streams as `philox` takes them, [N, 2]: the high and the low half of each."""
+    words = np.frombuffer(bytes.fromhex("".join(keys)), dtype=">u8")
+    return words.astype(np.uint64).reshape(-1, 2)
 
 
 @kernel
 def philox(block: int, low: np.uint64, high: np.uint64) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
     """Return words 4 * block ... 4 * block + 3 of the `merbench.rng.Stream` whose key has these halves."""
     a, b, c, d = np.uint64(block + 1), np.uint64(0), np.uint64(0), np.uint64(0)
-    for _ in range(_ROUNDS):
-        first_high, first_low = _product(_MULTIPLIERS[0], a)
-        second_high, second_low = _product(_MULTIPLIERS[1], c)
+    for _ in range(ROUNDS):
+        first_high, first_low = _product(MULTIPLIERS[0], a)
+        second_high, second_low = _product(MULTIPLIERS[1], c)
         a, b, c, d = second_high ^ b ^ low, second_low, first_high ^ d ^ high, first_low
-        low, high = low + _INCREMENTS[0], high + _INCREMENTS[1]
+        low, high = low + INCREMENTS[0], high + INCREMENTS[1]
     return a, b, c, d
 
 

@@ -24,6 +24,8 @@ from merbench.types import SEVERITIES, Achieved, Batch, Cell, Modality, Params, 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from merbench.device import DeviceBatch
+
 Exactness = Literal["exact", "pinned", "model"]
 """``exact``: the same bytes on any machine. ``pinned``: the same bytes for the same library build.
 ``model``: identified by the hash of a model's weights."""
@@ -69,10 +71,18 @@ class Corruption(ABC):
     uses_pool: ClassVar[bool] = False
     """Whether it takes partners from the pool (babble, mismatch): then the whole split's content is part of
     the recipe, and not only that of the samples chosen."""
+    exchanges: ClassVar[bool] = False
+    """Whether it puts another recording in the place of this one (mismatch) rather than spoil what is there:
+    of frames that are cropped to the face, crops are exchanged."""
     is_random: ClassVar[bool] = True
     """Whether anything is drawn; if not, draws are empty, and a second seed or replicate says nothing new."""
     keeps_shape: ClassVar[bool] = True
     """Whether duration, frame count and size stay as they were (texts may change length)."""
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Distributions, as pip names them, on whose build the bytes depend: a manifest has their versions."""
+    device_tolerance: ClassVar[int | None] = None
+    """By how many levels of PCM16 or uint8 `apply_on_device` may differ from `apply`. 0: the same bytes.
+    ``None``: there is no twin, and the host does the work."""
 
     @abstractmethod
     def draw(self, rng: Stream, sample: Sample, pool: Pool) -> Params:
@@ -95,6 +105,16 @@ class Corruption(ABC):
         row to which the corruption does not apply passes unchanged with ``applied=False``. The input
         is never written to. Rows do not influence each other.
         """
+
+    def apply_on_device(
+        self, batch: DeviceBatch, params: Sequence[Params], pool: Pool, *_: Any, **strength: Any
+    ) -> tuple[DeviceBatch, list[Achieved]]:
+        """Do what `apply` does, from the same params, to media that lie on a device and stay there.
+
+        A corruption without a twin has the host do it: the media are fetched and sent back.
+        """
+        spoilt, achieved = self.apply(batch.download(), params, pool, **strength)
+        return batch.upload(spoilt, batch.device), achieved
 
     def content_hash(self) -> str | None:
         """Return the hash of outside data that the bytes depend on (a noise bank), or ``None``."""

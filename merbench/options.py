@@ -20,7 +20,7 @@ from merbench.errors import MerbenchError
 T = TypeVar("T")
 
 
-def option(default: Any, help: str, *, changes_draw: bool = False) -> Any:
+def option(default: Any, help: str, *, changes_draw: bool = False, later: bool = False) -> Any:
     """Declare an option.
 
     Args:
@@ -28,16 +28,18 @@ def option(default: Any, help: str, *, changes_draw: bool = False) -> Any:
         help: one line for the card and for error messages.
         changes_draw: whether it changes what is random, not only what is done with it. Only such
             options enter the random key, so that two settings of the others are paired.
+        later: whether recipes of the plug-in are older than the option. Then it is part of the identity
+            only where it is not at its default, so that those recipes stay what they are.
     """
     return dataclasses.field(
-        default=default, metadata={"help": help, "draw": changes_draw, "resource": False}
+        default=default, metadata={"help": help, "draw": changes_draw, "resource": False, "later": later}
     )
 
 
 def resource(help: str, *, env: str) -> Any:
     """Declare a place on this machine, ``None`` unless given; `env` is its name under MERBENCH_DATA."""
     return dataclasses.field(
-        default=None, metadata={"help": help, "env": env, "draw": False, "resource": True}
+        default=None, metadata={"help": help, "env": env, "draw": False, "resource": True, "later": False}
     )
 
 
@@ -46,7 +48,10 @@ def canonical(plugin: Any, *, draw_only: bool = False) -> dict[str, Any]:
     return {
         f.name: _to_json(getattr(plugin, f.name))
         for f in dataclasses.fields(plugin)
-        if "help" in f.metadata and not f.metadata["resource"] and (f.metadata["draw"] or not draw_only)
+        if "help" in f.metadata
+        and not f.metadata["resource"]
+        and (f.metadata["draw"] or not draw_only)
+        and not (f.metadata["later"] and getattr(plugin, f.name) == f.default)
     }
 
 
@@ -168,6 +173,18 @@ def _parse(value: Any, hint: Any) -> Any:
     if hint in (int, float, str):
         return hint(value)
     raise TypeError(f"options of type {hint} are not supported")
+
+
+def read_ranges(text: str) -> tuple[int, ...]:
+    """Return the whole numbers that ``3``, ``1-5`` or ``1,3,5`` name, sorted; none if it is none of these."""
+    found: set[int] = set()
+    try:
+        for part in text.split(","):
+            low, _, high = part.partition("-")
+            found.update(range(int(low), int(high or low) + 1))
+    except ValueError:
+        return ()
+    return tuple(sorted(found))
 
 
 def _describe(hint: Any) -> str:

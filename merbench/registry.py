@@ -54,6 +54,12 @@ def _scan(package: str, provider: str, separator: str) -> Iterator[Entry]:
             f"entry point '{provider}' names '{package}', which is not an importable package",
             fix=f"reinstall the distribution that provides it, or remove '{provider}'",
         )
+    hiding = [root for root in spec.submodule_search_locations if not any(Path(root).rglob("*.py"))]
+    if spec.origin is None and hiding:
+        raise MerbenchError(
+            f"the package '{package}', of entry point '{provider}', is hidden by the folder {hiding[0]}",
+            fix="rename that folder, or run from another one",
+        )
     for root in spec.submodule_search_locations:
         for path in sorted(Path(root).rglob("*.py")):
             parts = path.relative_to(root).with_suffix("").parts

@@ -91,8 +91,11 @@ class Stream:
 
         Values are multiples of 2^-16 within +-4.33; variance is 1 to within 1e-4.
         """
-        picks = self.words(-(-n // 4)).astype("<u8").view("<u2")[:n]
-        return np.take(_gaussian_table(), picks)
+        return np.take(gaussian_table(), self.quantiles(n))
+
+    def quantiles(self, n: int) -> npt.NDArray[np.uint16]:
+        """Return where in `gaussian_table` the `n` Gaussians stand that `normal` would give next."""
+        return self.words(-(-n // 4)).astype("<u8").view("<u2")[:n]
 
     def one_uniform(self) -> float:
         """Return a single uniform in [0, 1): what `uniform` would give next."""
@@ -118,7 +121,7 @@ def _width(low: int, high: int) -> int:
 
 
 @cache
-def _gaussian_table() -> npt.NDArray[np.float64]:
+def gaussian_table() -> npt.NDArray[np.float64]:
     """Quantiles at the mid-points (i + 1/2) / 2^16, on a grid of 2^-16 so that libm cannot matter."""
     half = [NormalDist().inv_cdf((i + 0.5) / 65536) for i in range(32768, 65536)]
     upper = np.rint(np.array(half) * 65536) / 65536

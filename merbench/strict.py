@@ -49,7 +49,8 @@ class Shelf:
             if not path.is_file():
                 raise MerbenchError(f"there is no {self.kind} {path}", fix="check the path")
             return path
-        near = difflib.get_close_matches(name, self.names(), n=1, cutoff=0.5)
+        near = [known for known in self.names() if name and known.startswith(name)]
+        near = near or difflib.get_close_matches(name, self.names(), n=1, cutoff=0.5)
         choices = f"choose one of {', '.join(self.names())}, or a .toml file"
         raise MerbenchError(
             f"there is no {self.kind} named '{name}'", fix=f"did you mean {near[0]}?" if near else choices

@@ -65,7 +65,9 @@ class Utterance:
     """One row of a dataset's index: everything known before any media is decoded.
 
     `id` is unique within the dataset. `extra` holds further facts (gender, intensity, session ...)
-    as plain JSON values. `source` is the reader's own handle on the media and never leaves it.
+    as plain JSON values. `targets` are the numbers that the dataset's task asks for beside the label, in its
+    order (`merbench.targets.Task`); empty where it asks for none. `source` is the reader's own handle on
+    the media and never leaves it.
     """
 
     id: str
@@ -74,7 +76,19 @@ class Utterance:
     speaker: str | None = None
     dialogue: str | None = None
     extra: Mapping[str, JSON] = field(default_factory=dict)
+    targets: tuple[float, ...] = ()
     source: Any = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """Where the face is in a clip: one box for all of its frames, and who says so.
+
+    `box` is (left, top, right, bottom) in 1/1024 of the frame's width and height.
+    """
+
+    box: tuple[int, int, int, int]
+    source: Literal["dataset", "detector", "centred"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +103,8 @@ class Sample:
     text: str | None = None
     clipped: int = 0
     """How many audio samples were at full scale or beyond when they were decoded."""
+    face: Face | None = None
+    """Where the face is in the frames, if the suite looked for it."""
 
     @property
     def id(self) -> str:

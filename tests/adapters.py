@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from merbench.hashing import hash_text
-from merbench.models import Adapter, Answered, SplitAdapter
+from merbench.models import Adapter, Answered, SplitAdapter, Valued
 from merbench.options import option
 
 EMOTIONS = ("neutral", "happy", "sad", "angry", "fear", "surprise")
@@ -186,3 +186,60 @@ class Padded(TextOnly):
         sizes = [len(text or "") for text in batch.text]
         Padded.padding += sum(max(sizes) - size for size in sizes)
         return super().predict(batch)
+
+
+@dataclass
+class Feeling(SplitAdapter):
+    """A deterministic sentiment from simple statistics of each modality; no labels."""
+
+    labels: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ("sentiment",)
+
+    def encode(self, modality, batch):
+        return Statistics().encode(modality, batch)
+
+    def fuse(self, encodings, present):
+        total = sum(np.where(present[m], encoded[:, 0], 0) for m, encoded in encodings.items())
+        return Valued(3 * np.cos(np.broadcast_to(total, len(present["text"])))[:, None])
+
+    def fingerprint(self):
+        return hash_text("feeling-1")
+
+
+@dataclass
+class Several(Feeling):
+    """Answers the probabilities of six emotions that may be present together."""
+
+    targets: tuple[str, ...] = ("happy", "sad", "anger", "surprise", "disgust", "fear")
+
+    def fuse(self, encodings, present):
+        one = super().fuse(encodings, present).values
+        return Valued((1 + np.cos(one * np.arange(1, 7))) / 2)
+
+    def fingerprint(self):
+        return hash_text("several-1")
+
+
+@dataclass
+class Affect(Feeling):
+    """Answers valence, arousal and dominance beside four emotions."""
+
+    labels: tuple[str, ...] = ("angry", "happy", "neutral", "sad")
+    targets: tuple[str, ...] = ("arousal", "valence", "dominance")
+
+    def fuse(self, encodings, present):
+        one = super().fuse(encodings, present).values
+        return Valued(3 + np.sin(one * np.arange(1, 4)), np.cos(one * np.arange(1, 5)))
+
+    def fingerprint(self):
+        return hash_text("affect-1")
+
+
+@dataclass
+class Votes(Statistics):
+    """Has the labels of CREMA-D."""
+
+    labels: tuple[str, ...] = ("anger", "disgust", "fear", "happiness", "neutral", "sadness")
+
+    def fingerprint(self):
+        return hash_text("votes-1")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
@@ -12,24 +11,15 @@ from typing import TYPE_CHECKING
 
 from merbench.errors import MerbenchError
 from merbench.hashing import combine, hash_array, merkle_root
-from merbench.media.decode import read_audio
 from merbench.media.resample import resample, to_pcm16
-from merbench.types import MediaSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     import numpy as np
     import numpy.typing as npt
 
     PCM16 = npt.NDArray[np.int16]
-
-_HOW_TO_GET_IT = (
-    "get it from https://urbansounddataset.weebly.com/urbansound8k.html (CC BY-NC 3.0) and pass "
-    "--noise-root DIR, where DIR holds metadata/UrbanSound8K.csv and audio/fold1 ... audio/fold10; "
-    "audio/environment needs no files"
-)
 
 CACHE_BYTES = 512 << 20
 """Resampled noise held in memory per bank; fold 10 of UrbanSound8K takes 107 MB at 16 kHz."""
@@ -138,86 +128,6 @@ class EnvironmentBank(NoiseBank):
         rate = sample_rate or SAMPLE_RATE
         audio, _ = to_pcm16(resample(synthesize(sound, int(fold), int(take)), SAMPLE_RATE, rate))
         return audio, rate
-
-
-class UrbanSound8KBank(NoiseBank):
-    """UrbanSound8K as it is distributed (Salamon, Jacoby, Bello: "A dataset and taxonomy for urban
-    sound research", ACM Multimedia 2014): 8 732 clips of at most 4 s, 10 classes, 10 folds.
-    """
-
-    name = "UrbanSound8K"
-
-    def __init__(self, root: Path | None) -> None:
-        super().__init__()
-        if root is None or not root.is_dir():
-            where = "no noise root was given" if root is None else f"the noise root is not a folder: {root}"
-            raise MerbenchError(f"audio/urban_noise needs UrbanSound8K, and {where}", fix=_HOW_TO_GET_IT)
-        self.root = root
-
-    @cached_property
-    def clips(self) -> tuple[Clip, ...]:
-        """Every clip that the metadata lists in a fold of which something is here, sorted by id."""
-        return tuple(clip for clip in self._listed if self._on_disk.get(clip.fold))
-
-    def select(self, noise_class: str | None, folds: tuple[int, ...]) -> tuple[Clip, ...]:
-        """Return the chosen clips, all of which are on disk.
-
-        Raises:
-            MerbenchError: as for any bank, or a fold is incomplete.
-        """
-        chosen = super().select(noise_class, folds)
-        missing = [clip for clip in chosen if clip.id not in self._on_disk[clip.fold]]
-        if missing:
-            raise MerbenchError(
-                f"{len(missing)} of the {len(chosen)} noise files that {self._table} lists are not there, "
-                f"{self._path(missing[0])} for one",
-                fix="complete the download, or remove their rows from a copy of the table",
-            )
-        return chosen
-
-    def load(self, clip_id: str, sample_rate: int | None) -> tuple[PCM16, int]:
-        """Read the file, channels averaged."""
-        path = self._path(self._by_id[clip_id])
-        read = read_audio(path, MediaSpec(sample_rate=sample_rate))
-        if not read.audio.any():
-            raise MerbenchError(
-                f"the noise file {path} is silent",
-                fix="get it again, or remove its row from a copy of the table",
-            )
-        return read.audio, read.sample_rate
-
-    def _path(self, clip: Clip) -> Path:
-        return self.root / "audio" / f"fold{clip.fold}" / clip.id
-
-    @cached_property
-    def _by_id(self) -> dict[str, Clip]:
-        return {clip.id: clip for clip in self._listed}
-
-    @property
-    def _table(self) -> Path:
-        return self.root / "metadata" / "UrbanSound8K.csv"
-
-    @cached_property
-    def _on_disk(self) -> dict[int, set[str]]:
-        folds = {clip.fold for clip in self._listed}
-        return {n: {path.name for path in (self.root / "audio" / f"fold{n}").glob("*.wav")} for n in folds}
-
-    @cached_property
-    def _listed(self) -> tuple[Clip, ...]:
-        if not self._table.is_file() or not (self.root / "audio").is_dir():
-            raise MerbenchError(f"{self.root} does not have the layout of UrbanSound8K", fix=_HOW_TO_GET_IT)
-        try:
-            with self._table.open(newline="", encoding="utf-8") as handle:
-                clips = [
-                    # The column is "class" today and was "class_name" in the first release.
-                    Clip(row["slice_file_name"], row.get("class") or row["class_name"], int(row["fold"]))
-                    for row in csv.DictReader(handle)
-                ]
-        except (KeyError, ValueError) as error:
-            raise MerbenchError(
-                f"{self._table} is not the table of UrbanSound8K ({error})", fix=_HOW_TO_GET_IT
-            ) from None
-        return tuple(sorted(clips, key=lambda clip: clip.id))
 
 
 class _ByteBoundedCache:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,9 +24,20 @@ def convolve(signal: npt.NDArray[np.integer], taps: npt.NDArray[np.integer]) -> 
     from scipy.fft import irfft, next_fast_len, rfft
 
     length = next_fast_len(len(signal) + len(taps) - 1, real=True)
-    norms = np.sqrt(np.square(signal, dtype=np.float64).sum() * np.square(taps, dtype=np.float64).sum())
-    if norms * np.log2(length) * 8 * 2.0**-53 >= 0.25:
-        raise ValueError("the convolution does not fit into exact float64 arithmetic")
+    refuse_inexact(float(np.square(signal, dtype=np.float64).sum()), taps, length)
     spectrum = rfft(signal.astype(np.float64), length)
     spectrum *= rfft(taps.astype(np.float64), length)
     return np.asarray(np.rint(irfft(spectrum, length)[: len(signal)]), dtype=np.float64)
+
+
+def refuse_inexact(energy: float, taps: npt.NDArray[np.integer], length: int) -> None:
+    """Raise ValueError where an FFT of `length` may not give the exact convolution.
+
+    Args:
+        energy: the signal's sum of squares.
+        taps: what it is convolved with.
+        length: of the FFT.
+    """
+    norms = math.sqrt(energy * float(np.square(taps, dtype=np.float64).sum()))
+    if norms * math.log2(length) * 8 * 2.0**-53 >= 0.25:
+        raise ValueError("the convolution does not fit into exact float64 arithmetic")

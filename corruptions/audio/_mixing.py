@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     PCM16 = npt.NDArray[np.int16]
 
 _GRID = float(1 << 20)
-_FRAMES_PER_SECOND = 50  # frames of 20 ms
-_ACTIVE_RANGE = 1e4  # 40 dB in power
+FULL_SCALE = 32767
+FRAMES_PER_SECOND = 50  # frames of 20 ms
+ACTIVE_RANGE = 1e4  # 40 dB in power
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,32 +53,54 @@ def mix(
     Returns:
         What was done, or the reason why no ratio exists; then `out` is left as it was.
     """
-    frame = max(1, sample_rate // _FRAMES_PER_SECOND)
-    length, speech_energy, noise_energy = _active_energies(speech, noise, frame, whole)
-    # Below one quantisation step there is digital silence and dither: nothing to take a ratio of.
-    if speech_energy < length:
-        return "the recording is silent"
-    if noise_energy < length:
-        return "the noise is silent where the recording is not"
-    wanted = math.sqrt(speech_energy / noise_energy) * amplitude_ratio(snr_db)
-    headroom, noise_gain = 1.0, on_grid(wanted)
-    peak = _mix(speech, noise, headroom, noise_gain, out)
-    if peak > 32767:
-        headroom = math.floor(32767 / (peak + 1) * _GRID) / _GRID  # +1: `peak` is a rounded figure
-        noise_gain = on_grid(wanted * headroom)
-        _mix(speech, noise, headroom, noise_gain, out)
-    ratio = speech_energy / noise_energy * (headroom / noise_gain) ** 2
-    return Mixture(10 * math.log10(ratio), headroom, noise_gain)
+    frame = max(1, sample_rate // FRAMES_PER_SECOND)
+    balance = Balance.of(*_active_energies(speech, noise, frame, whole), snr_db)
+    if isinstance(balance, str):
+        return balance
+    done = balance.mixture()
+    peak = _mix(speech, noise, done.headroom_gain, done.noise_gain, out)
+    if peak > FULL_SCALE:
+        done = balance.mixture(int(peak))
+        _mix(speech, noise, done.headroom_gain, done.noise_gain, out)
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What two signals need for a ratio: that of their energies, and the gain of the noise alone."""
+
+    energies: float
+    noise_gain: float
+
+    @classmethod
+    def of(cls, length: int, speech_energy: int, noise_energy: int, snr_db: float) -> Balance | str:
+        """Return what `snr_db` needs, or why there is none; energies are over `length` active samples."""
+        # Below one quantisation step there is digital silence and dither: nothing to take a ratio of.
+        if speech_energy < length:
+            return "the recording is silent"
+        if noise_energy < length:
+            return "the noise is silent where the recording is not"
+        wanted = math.sqrt(speech_energy / noise_energy) * amplitude_ratio(snr_db)
+        return cls(speech_energy / noise_energy, wanted)
+
+    def mixture(self, peak: int = FULL_SCALE) -> Mixture:
+        """Return the gains, both lowered if the sum would otherwise reach a `peak` beyond 16 bits."""
+        headroom = 1.0
+        if peak > FULL_SCALE:
+            headroom = math.floor(FULL_SCALE / (peak + 1) * _GRID) / _GRID  # +1: `peak` is a rounded figure
+        noise_gain = on_grid(self.noise_gain * headroom)
+        ratio = self.energies * (headroom / noise_gain) ** 2
+        return Mixture(10 * math.log10(ratio), headroom, noise_gain)
 
 
 def scale(speech: PCM16, gain: float, out: PCM16) -> None:
-    """Write ``gain * speech``, rounded, to `out` [T]; `gain` is a multiple of 2^-20."""
-    _mix(speech, speech, gain, 0.0, out)
+    """Write ``gain * speech``, rounded, within PCM16, to `out` [T]; `gain` is a multiple of 2^-20."""
+    _scale(speech, gain, out)
 
 
 def active_power(speech: PCM16, sample_rate: int) -> float:
     """Return the mean square of a signal [T], T >= 1, over its frames within 40 dB of the loudest."""
-    length, energy, _ = _active_energies(speech, speech, max(1, sample_rate // _FRAMES_PER_SECOND), False)
+    length, energy, _ = _active_energies(speech, speech, max(1, sample_rate // FRAMES_PER_SECOND), False)
     return energy / length
 
 
@@ -117,7 +140,7 @@ def _active_energies(speech: PCM16, noise: PCM16, frame: int, whole: bool) -> tu
     lengths = np.full(len(speech_energies), frame)
     lengths[-1] = len(speech) - frame * (len(lengths) - 1)
     power = speech_energies / lengths
-    active = whole | (power * _ACTIVE_RANGE >= power.max())
+    active = whole | (power * ACTIVE_RANGE >= power.max())
     return (
         (lengths * active).sum(),
         (speech_energies * active).sum(),
@@ -134,3 +157,10 @@ def _mix(speech: PCM16, noise: PCM16, speech_gain: float, noise_gain: float, out
         peak = max(peak, abs(value))
         out[i] = min(max(value, np.int32(-32768)), np.int32(32767))
     return peak
+
+
+@kernel
+def _scale(speech: PCM16, gain: float, out: PCM16) -> None:
+    for i in range(len(speech)):
+        value = np.int32(np.rint(speech[i] * gain))
+        out[i] = min(max(value, np.int32(-32768)), np.int32(32767))

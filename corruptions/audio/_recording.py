@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
+from corruptions._rows import spoil_rows
 from merbench.corruption import Corruption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     import numpy.typing as npt
 
     from merbench.types import Achieved, Batch, Params, Pool
@@ -25,6 +25,8 @@ class RecordingCorruption(Corruption):
     """Spoils one recording after the other; what cannot be spoilt passes unchanged, with the reason."""
 
     changes = ("audio",)
+    absent: ClassVar[str] = "there is no audio"
+    empty: ClassVar[str] = "the recording is empty"
 
     @abstractmethod
     def spoil(
@@ -47,21 +49,12 @@ class RecordingCorruption(Corruption):
         self, batch: Batch, params: Sequence[Params], pool: Pool, *_: Any, **strength: Any
     ) -> tuple[Batch, list[Achieved]]:
         """Spoil every recording."""
-        audio = batch.audio
-        spoilt = audio.with_values(np.empty_like(audio.values))
-        achieved: list[Achieved] = []
-        for i, (rate, row) in enumerate(zip(batch.sample_rates, params, strict=True)):
-            recording, out = audio[i], spoilt[i]
-            report: Achieved | str
-            if recording is None or out is None or rate is None:
-                report = "there is no audio"
-            elif len(recording) == 0:
-                report = "the recording is empty"
-            else:
-                report = self.spoil(recording, rate, row, pool, out, **strength)
-            if isinstance(report, str):
-                span = slice(audio.offsets[i], audio.offsets[i + 1])
-                spoilt.values[span] = audio.values[span]
-                report = {"applied": False, self.measure.achieved: None, "reason": report}
-            achieved.append({"applied": True, **report})
-        return batch.replace(audio=spoilt), achieved
+
+        def spoil(i: int, recording: PCM16, out: PCM16) -> Achieved | str:
+            rate = batch.sample_rates[i]
+            if len(recording) == 0 or rate is None:
+                return self.empty
+            return self.spoil(recording, rate, params[i], pool, out, **strength)
+
+        audio, achieved = spoil_rows(batch.audio, spoil, self.measure, self.absent)
+        return batch.replace(audio=audio), achieved

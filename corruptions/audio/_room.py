@@ -21,7 +21,7 @@ _DIRECT = 1 << 12
 _SPEED_OF_SOUND = 343  # m/s, in air at 20 degrees Celsius
 _DOWN_5_DB, _DOWN_25_DB = 0.31622776601683794, 0.0031622776601683794
 _BITS = 17
-"""Of the convolved signal before its energy is summed: 2^17 squared, times half a minute, is exact."""
+"""Of a convolved signal before its energy is summed: 2^17 squared, times half a minute, is exact."""
 
 
 def impulse_response(
@@ -82,11 +82,35 @@ def level_match(clean: PCM16, spoilt: npt.NDArray[np.float64], out: PCM16) -> fl
 
     Where its peaks would leave PCM16 the level is lower instead: nothing is clipped.
     """
-    shift = 2.0 ** max(0, math.ceil(math.log2(np.abs(spoilt).max() + 1)) - _BITS)
-    small = np.rint(spoilt / shift)
-    wanted = math.sqrt(float(np.square(clean, dtype=np.float64).sum()) / float(np.square(small).sum()))
-    gain = min(wanted, 32767 / (float(np.abs(small).max()) + 1))
-    grid = 2.0**30
-    gain = math.floor(gain * grid) / grid
+    unit = unit_of(float(np.abs(spoilt).max()))
+    small = np.rint(spoilt / unit)
+    gain = matching_gain(
+        float(np.square(clean, dtype=np.float64).sum()),
+        float(np.square(small).sum()),
+        float(np.abs(small).max()),
+    )
     out[:] = np.rint(small * gain)
-    return gain / shift * (1 << 12)
+    return relative(gain, unit)
+
+
+def unit_of(peak: float) -> float:
+    """Return the power of two in units of which a signal with this peak has at most `_BITS` bits."""
+    return 2.0 ** max(0, math.ceil(math.log2(peak + 1)) - _BITS)
+
+
+def matching_gain(clean: float, small: float, peak: float) -> float:
+    """Return the gain, a multiple of 2^-30, that gives a signal another's energy, or full scale at most.
+
+    Args:
+        clean: the wanted energy.
+        small: the signal's energy.
+        peak: the signal's peak.
+    """
+    gain = min(math.sqrt(clean / small), 32767 / (peak + 1))
+    grid = 2.0**30
+    return math.floor(gain * grid) / grid
+
+
+def relative(gain: float, unit: float) -> float:
+    """Return a gain of a signal in units of `unit` relative to the direct path's."""
+    return gain / unit * _DIRECT

@@ -69,14 +69,9 @@ class Babble(AdditiveNoise):
                 total += excerpt(voice, start, length, sample_rate // FADES_PER_SECOND)
         return np.clip(total, -32768, 32767).astype(np.int16)
 
-    def spoil(
-        self, audio: PCM16, sample_rate: int, params: Params, pool: Pool, out: PCM16, *, snr_db: float
-    ) -> Achieved | str:
-        """Mix a recording with its babble, and say whose voices these are."""
-        report = super().spoil(audio, sample_rate, params, pool, out, snr_db=snr_db)
-        if isinstance(report, str):
-            return report
-        return {**report, "talkers": params["talkers"], "speakers_known": params["speakers_known"]}
+    def origin(self, params: Params) -> Achieved:
+        """Say whose voices these are."""
+        return {"talkers": params["talkers"], "speakers_known": params["speakers_known"]}
 
 
 def _are_strangers(a: Utterance, b: Utterance) -> bool:

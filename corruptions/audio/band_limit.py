@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from corruptions.audio._recording import RecordingCorruption
+import numpy as np
+
+from corruptions.audio._twinned import TwinnedCorruption
 from merbench.corruption import Measure
-from merbench.media.resample import low_pass, to_pcm16
+from merbench.media.resample import low_pass, low_pass_taps, to_pcm16
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    from collections.abc import Sequence
 
+    import numpy.typing as npt
+    import torch
+
+    from corruptions.audio._device import Recordings
     from merbench.rng import Stream
     from merbench.types import Achieved, Params, Pool, Sample
 
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class BandLimit(RecordingCorruption):
+class BandLimit(TwinnedCorruption):
     """Nothing left above a cutoff frequency; the sample rate stays."""
 
     version = 1
@@ -47,8 +52,39 @@ class BandLimit(RecordingCorruption):
     ) -> Achieved | str:
         """Filter a recording; one gain makes room for peaks that filtering raised."""
         if 2 * cutoff_hz >= sample_rate:
-            return f"at {sample_rate} Hz there is nothing above {cutoff_hz:g} Hz"
+            return _nothing_above(cutoff_hz, sample_rate)
         filtered = low_pass(audio, sample_rate, cutoff_hz)
-        headroom = min(1.0, 32767 / max(abs(filtered.min()), abs(filtered.max()), 1))
+        headroom = _headroom(float(np.abs(filtered).max()))
         out[:], _ = to_pcm16(filtered * headroom)
-        return {"cutoff_hz": cutoff_hz, "headroom_gain": round(float(headroom), 6)}
+        return {"cutoff_hz": cutoff_hz, "headroom_gain": round(headroom, 6)}
+
+    def spoil_together(
+        self, recordings: Recordings, params: Sequence[Params], pool: Pool, *, cutoff_hz: float
+    ) -> tuple[torch.Tensor, list[Achieved | str]]:
+        """Filter all recordings, those of one rate at once."""
+        from corruptions.audio._device import scaled
+        from corruptions.audio._device_filters import low_pass
+
+        rates = [rate for rate in sorted(set(recordings.rates)) if 2 * cutoff_hz < rate]
+        filtered = low_pass(recordings, {rate: low_pass_taps(rate, cutoff_hz) for rate in rates})
+        pieces = recordings.pieces
+        peaks = pieces.greatest(pieces.peaks(filtered)).tolist()
+        gains = [
+            _headroom(peak) if rate in rates else 1.0
+            for peak, rate in zip(peaks, recordings.rates, strict=True)
+        ]
+        reports: list[Achieved | str] = [
+            {"cutoff_hz": cutoff_hz, "headroom_gain": round(gain, 6)}
+            if rate in rates
+            else _nothing_above(cutoff_hz, rate)
+            for gain, rate in zip(gains, recordings.rates, strict=True)
+        ]
+        return scaled(filtered, recordings.ends, recordings.tensor(gains)), reports
+
+
+def _headroom(peak: float) -> float:
+    return min(1.0, 32767 / max(peak, 1.0))
+
+
+def _nothing_above(cutoff_hz: float, sample_rate: int) -> str:
+    return f"at {sample_rate} Hz there is nothing above {cutoff_hz:g} Hz"

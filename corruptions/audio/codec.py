@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+import numpy as np
+
 from corruptions.audio._recording import RecordingCorruption
 from merbench.corruption import Measure
 from merbench.media.resample import resample, to_pcm16
 from merbench.options import option
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from merbench.rng import Stream
@@ -22,10 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Codec(RecordingCorruption):
-    """Through Opus or MP3 at a low bit rate and back, at 16 kHz, sample for sample where it was."""
+    """Through Opus or MP3 at a low bit rate and back, at 16 kHz, sample for sample where it was.
+
+    What a decoder makes of a loud recording can go beyond 16 bits and is cut off there, as in any player; the
+    report counts these samples as ``clipped``.
+    """
 
     version = 1
     exactness = "pinned"
+    libraries = ("av",)
     is_random = False
     severity: ClassVar = {"kbps": (64.0, 32.0, 24.0, 16.0, 8.0)}
     measure = Measure("kbps", "kbps", worse="lower", kind="per-sample", tolerance=0.0)
@@ -53,4 +59,9 @@ class Codec(RecordingCorruption):
         decoded, spent = coded(narrow, self.codec, kbps)
         back, _ = to_pcm16(resample(decoded, SAMPLE_RATE, sample_rate))
         out[:] = back[: len(out)]
-        return {"kbps": kbps, "spent_kbps": round(spent, 2)}
+        clipped = int(np.count_nonzero(_is_full(out) & ~_is_full(audio)))
+        return {"kbps": kbps, "spent_kbps": round(spent, 2), **({"clipped": clipped} if clipped else {})}
+
+
+def _is_full(audio: PCM16) -> npt.NDArray[np.bool_]:
+    return np.asarray((audio == 32767) | (audio == -32768))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from corruptions.audio._recording import RecordingCorruption
+from corruptions.audio._spliced import MOST_HALVINGS, SILENCE, Splice, SplicedCorruption
 from merbench.corruption import Measure
 from merbench.options import option
 from merbench.rng import Stream
@@ -17,14 +17,12 @@ if TYPE_CHECKING:
 
     from merbench.types import Achieved, Params, Pool, Sample
 
-    PCM16 = npt.NDArray[np.int16]
-
 _PACKETS_PER_SECOND = 50
 _RECOVERY = 0.5  # a burst of losses lasts two packets on average
 
 
 @dataclass(frozen=True)
-class PacketLoss(RecordingCorruption):
+class PacketLoss(SplicedCorruption):
     """Packets of 20 ms lost in bursts, after Gilbert and Elliott.
 
     A lost packet is followed by a received one with probability r = 0.5, a received one by a lost one
@@ -55,22 +53,33 @@ class PacketLoss(RecordingCorruption):
         """Name the stream that decides over the packets."""
         return {"stream": rng.key}
 
-    def spoil(
-        self, audio: PCM16, sample_rate: int, params: Params, pool: Pool, out: PCM16, *, rate: float
-    ) -> Achieved | str:
+    def splice(
+        self, length: int, sample_rate: int, params: Params, *, rate: float
+    ) -> tuple[Splice, Achieved]:
         """Lose a recording's packets."""
         size = max(1, sample_rate // _PACKETS_PER_SECOND)
-        count = -(-len(audio) // size)
+        count = -(-length // size)
         lost = _losses(Stream(params["stream"]).uniform(count), rate)
-        out[:] = audio
-        for packet in np.flatnonzero(lost).tolist():
-            here = out[packet * size : (packet + 1) * size]
-            if packet == 0 or self.concealment == "silence":
-                here[:] = 0
-            else:  # what stands there was itself repeated if that one was lost: every further loss halves it
-                before = out[(packet - 1) * size : packet * size][: len(here)]
-                here[:] = before // 2 if lost[packet - 1] else before
-        return {"rate": round(int(lost.sum()) / count, 6), "lost": int(lost.sum())}
+        figures = {"rate": round(int(lost.sum()) / count, 6), "lost": int(lost.sum())}
+        return _concealed(lost, size, repeat=self.concealment == "repeat"), figures
+
+
+def _concealed(lost: npt.NDArray[np.bool_], size: int, *, repeat: bool) -> Splice:
+    """Return what is heard of packets of `size` samples, some of which are lost, bool [N]."""
+    begins: list[int] = []
+    sources: list[int] = []
+    halvings: list[int] = []
+    received, halved = SILENCE, 0
+    for packet, (gone, before) in enumerate(zip(lost.tolist(), [None, *lost.tolist()], strict=False)):
+        repeated = gone and repeat and received != SILENCE
+        if gone != before or repeated:
+            begins.append(packet * size)
+            sources.append(received if repeated else SILENCE if gone else packet * size)
+            halvings.append(halved if repeated else 0)
+        halved = min(halved + 1, MOST_HALVINGS) if repeated else 0
+        if not gone:
+            received = packet * size
+    return Splice(begins, sources, halvings)
 
 
 def _losses(uniforms: npt.NDArray[np.float64], rate: float) -> npt.NDArray[np.bool_]:

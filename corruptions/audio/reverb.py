@@ -5,21 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from corruptions.audio._recording import RecordingCorruption
+from corruptions.audio._twinned import TwinnedCorruption
 from merbench.corruption import Measure
 from merbench.rng import Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     import numpy.typing as npt
+    import torch
 
+    from corruptions.audio._device import Recordings
     from merbench.types import Achieved, Params, Pool, Sample
 
     PCM16 = npt.NDArray[np.int16]
 
 
+_SILENT = "the recording is silent"
+
+
 @dataclass(frozen=True)
-class Reverb(RecordingCorruption):
+class Reverb(TwinnedCorruption):
     """The voice in a room: a direct path that stays where it was, and a tail that decays by 60 dB in RT60.
 
     The room's volume and the speaker's distance are drawn once and decide how loud the tail is; the tail's
@@ -57,11 +64,32 @@ class Reverb(RecordingCorruption):
     ) -> Achieved | str:
         """Put a recording into its room."""
         from corruptions.audio._filters import convolve
-        from corruptions.audio._room import impulse_response, level_match, measured_rt60
+        from corruptions.audio._room import level_match, measured_rt60
 
         if not audio.any():
-            return "the recording is silent"
-        tail = Stream(params["stream"])
-        response = impulse_response(tail, sample_rate, rt60_s, params["volume_m3"], params["distance_m"])
+            return _SILENT
+        response = _response(params, sample_rate, rt60_s)
         gain = level_match(audio, convolve(audio, response), out)
         return {"rt60_s": round(measured_rt60(response, sample_rate), 3), "gain": gain}
+
+    def spoil_together(
+        self, recordings: Recordings, params: Sequence[Params], pool: Pool, *, rt60_s: float
+    ) -> tuple[torch.Tensor, list[Achieved | str]]:
+        """Put all recordings into their rooms; these are made on the host."""
+        from corruptions.audio._device_filters import in_rooms
+        from corruptions.audio._room import measured_rt60
+
+        rooms = [_response(row, rate, rt60_s) for row, rate in zip(params, recordings.rates, strict=True)]
+        values, gains = in_rooms(recordings, rooms)
+        reports: list[Achieved | str] = [
+            _SILENT if gain is None else {"rt60_s": round(measured_rt60(room, rate), 3), "gain": gain}
+            for gain, room, rate in zip(gains, rooms, recordings.rates, strict=True)
+        ]
+        return values, reports
+
+
+def _response(params: Params, sample_rate: int, rt60_s: float) -> npt.NDArray[np.int64]:
+    from corruptions.audio._room import impulse_response
+
+    tail = Stream(params["stream"])
+    return impulse_response(tail, sample_rate, rt60_s, params["volume_m3"], params["distance_m"])

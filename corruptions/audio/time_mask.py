@@ -5,21 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from corruptions.audio._recording import RecordingCorruption
+from corruptions.audio._spliced import SILENCE, Splice, SplicedCorruption
 from merbench.corruption import Measure
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from merbench.rng import Stream
     from merbench.types import Achieved, Params, Pool, Sample
 
-    PCM16 = npt.NDArray[np.int16]
-
 
 @dataclass(frozen=True)
-class TimeMask(RecordingCorruption):
+class TimeMask(SplicedCorruption):
     """One gap of silence around a place drawn once; a higher severity's gap contains a lower one's."""
 
     version = 1
@@ -40,15 +35,14 @@ class TimeMask(RecordingCorruption):
         """Draw where the gap lies, as a share of the places there are."""
         return {"place": rng.one_uniform()}
 
-    def spoil(
-        self, audio: PCM16, sample_rate: int, params: Params, pool: Pool, out: PCM16, *, share: float
-    ) -> Achieved | str:
+    def splice(
+        self, length: int, sample_rate: int, params: Params, *, share: float
+    ) -> tuple[Splice, Achieved] | str:
         """Mute a stretch of a recording."""
-        gap = round(share * len(audio))
+        gap = round(share * length)
         if gap == 0:
             return "the recording is too short for a gap"
         # However long the gap, the same share of the remaining time lies before it: so gaps are nested.
-        first = int(params["place"] * (len(audio) - gap))
-        out[:] = audio
-        out[first : first + gap] = 0
-        return {"share": round(gap / len(audio), 6), "from_s": round(first / sample_rate, 4)}
+        first = int(params["place"] * (length - gap))
+        pieces = Splice.of((0, 0), (first, SILENCE), (first + gap, first + gap))
+        return pieces, {"share": round(gap / length, 6), "from_s": round(first / sample_rate, 4)}

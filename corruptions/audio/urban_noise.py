@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path  # noqa: TC003 (the types of options are read at run time)
 
-from corruptions.audio._background import BackgroundNoise
-from corruptions.audio._banks import UrbanSound8KBank
-from merbench.options import located, resource
+from corruptions.audio._background import RecordedNoise
+from corruptions.audio._recorded import UrbanSound8KBank
+from merbench.options import resource
 
 
 @dataclass(frozen=True)
-class UrbanNoise(BackgroundNoise):
+class UrbanNoise(RecordedNoise):
     """Drilling, jackhammers, engines, sirens, music, children, dogs ... recorded in cities."""
 
     version = 1
+    bank_type = UrbanSound8KBank
     source = (
         "Salamon, Jacoby and Bello: A dataset and taxonomy for urban sound research, ACM Multimedia 2014 "
         "(CC BY-NC 3.0); SNR steps of 5 dB from 20 to 0 dB, the range of Robuser"
@@ -24,17 +24,3 @@ class UrbanNoise(BackgroundNoise):
     noise_root: Path | None = resource(
         "the folder that holds metadata/UrbanSound8K.csv and audio/fold1 ... fold10", env="urbansound8k"
     )
-
-    @property
-    def bank(self) -> UrbanSound8KBank:
-        """UrbanSound8K on this machine, shared by all instances over the same folder."""
-        return _bank(located(self, "noise_root"))
-
-    def content_hash(self) -> str:
-        """Return the hash of the noise that these options may take."""
-        return self.bank.content_hash(self.clips)
-
-
-@cache
-def _bank(root: Path | None) -> UrbanSound8KBank:
-    return UrbanSound8KBank(root)

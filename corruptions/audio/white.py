@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from corruptions.audio._additive import AdditiveNoise
-from merbench.rng import Stream
+from merbench.rng import Stream, gaussian_table
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    from collections.abc import Sequence
 
+    import numpy.typing as npt
+    import torch
+
+    from corruptions.audio._device import Recordings
     from merbench.types import Params, Pool, Sample
 
 _RMS = 4096  # 18 dB below full scale: the greatest of 65 536 quantiles, 4.3 times that, still fits
@@ -35,4 +40,19 @@ class White(AdditiveNoise):
 
     def noise(self, params: Params, length: int, sample_rate: int, pool: Pool) -> npt.NDArray[np.int16]:
         """Return Gaussian samples [length]."""
-        return np.rint(Stream(params["stream"]).normal(length) * _RMS).astype(np.int16)
+        return np.take(_quantiles(), Stream(params["stream"]).quantiles(length))
+
+    def noise_on_device(
+        self, recordings: Recordings, params: Sequence[Params], pool: Pool
+    ) -> tuple[torch.Tensor, list[str | None]]:
+        """Return Gaussian samples, made on the device."""
+        from corruptions.audio._device_mixing import gaussian
+
+        keys = [row["stream"] for row in params]
+        return gaussian(recordings, keys, _quantiles()), [None] * len(keys)
+
+
+@cache
+def _quantiles() -> npt.NDArray[np.int16]:
+    """Return the equiprobable Gaussian levels, [65536]."""
+    return np.rint(gaussian_table() * _RMS).astype(np.int16)

@@ -5,17 +5,21 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from merbench.corruption import Corruption, Measure, corruptions
 from merbench.hashing import combine
 from merbench.options import build
+from merbench.types import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from merbench.device import DeviceBatch
     from merbench.rng import Stream
-    from merbench.types import Achieved, Batch, Params, Pool, Sample
+    from merbench.types import Achieved, Params, Pool, Sample
+
+B = TypeVar("B", bound=Batch)
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Compound(Corruption):
     others as they were. The compound applies where any of its parts does, and reports all of them.
     """
 
+    device_tolerance: ClassVar[int | None] = 0
     severity: ClassVar = {"level": (1.0, 2.0, 3.0, 4.0, 5.0)}
     measure = Measure("level", "level", worse="higher", kind="per-sample", tolerance=0.0)
 
@@ -37,8 +42,7 @@ class Compound(Corruption):
     def parts(self) -> dict[str, Corruption]:
         """The corruptions by slot, in the order in which they are applied."""
         return {
-            slot: build(corruptions[name], name, {}, **options)
-            for slot, (name, options) in self.recipe().items()
+            slot: build(corruptions[name], name, options) for slot, (name, options) in self.recipe().items()
         }
 
     def content_hash(self) -> str:
@@ -55,10 +59,34 @@ class Compound(Corruption):
         self, batch: Batch, params: Sequence[Params], pool: Pool, *_: Any, level: float
     ) -> tuple[Batch, list[Achieved]]:
         """Apply every part."""
+
+        def apply(part: Corruption, batch: Batch, drawn: list[Params]) -> tuple[Batch, list[Achieved]]:
+            return part.apply(batch, drawn, pool, **part.strength(int(level)))
+
+        return self._in_turn(apply, batch, params, level)
+
+    def apply_on_device(
+        self, batch: DeviceBatch, params: Sequence[Params], pool: Pool, *_: Any, level: float
+    ) -> tuple[DeviceBatch, list[Achieved]]:
+        """Apply every part: those with a twin on the device, the others on the host."""
+
+        def apply(
+            part: Corruption, batch: DeviceBatch, drawn: list[Params]
+        ) -> tuple[DeviceBatch, list[Achieved]]:
+            return part.apply_on_device(batch, drawn, pool, **part.strength(int(level)))
+
+        return self._in_turn(apply, batch, params, level)
+
+    def _in_turn(
+        self,
+        apply: Callable[[Corruption, B, list[Params]], tuple[B, list[Achieved]]],
+        batch: B,
+        params: Sequence[Params],
+        level: float,
+    ) -> tuple[B, list[Achieved]]:
         reports: list[dict[str, Achieved]] = [{} for _ in params]
         for slot, part in self.parts.items():
-            drawn = [row[slot] for row in params]
-            batch, achieved = part.apply(batch, drawn, pool, **part.strength(int(level)))
+            batch, achieved = apply(part, batch, [row[slot] for row in params])
             for report, done in zip(reports, achieved, strict=True):
                 report[slot] = done
         return batch, [_summary(report, level) for report in reports]

@@ -15,6 +15,7 @@ class VideoCall(Compound):
     version = 1
     changes = ("audio", "vision")
     exactness = "pinned"
+    libraries = ("av", "pillow")
     label_validity = ("preserved", "preserved", "preserved", "uncertain", "uncertain")
     validity_source = (
         "the least certain of its parts at each severity: audio/packet_loss, vision/low_resolution"

@@ -5,22 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from corruptions.audio._recording import RecordingCorruption
+from corruptions.audio._spliced import SILENCE, Splice, SplicedCorruption
 from merbench.corruption import Measure
 from merbench.options import option
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from merbench.rng import Stream
     from merbench.types import Achieved, Params, Pool, Sample
 
-    PCM16 = npt.NDArray[np.int16]
-
 
 @dataclass(frozen=True)
-class Desync(RecordingCorruption):
+class Desync(SplicedCorruption):
     """The sound moved against the picture: silence fills the gap, and what leaves the clip is lost.
 
     Concerns every model that reads sound, whether or not it reads pictures: what is lost is lost. A clip
@@ -47,17 +42,13 @@ class Desync(RecordingCorruption):
         """Draw the direction."""
         return {"late": rng.one_uniform() < 0.5}
 
-    def spoil(
-        self, audio: PCM16, sample_rate: int, params: Params, pool: Pool, out: PCM16, *, shift_ms: float
-    ) -> Achieved | str:
+    def splice(
+        self, length: int, sample_rate: int, params: Params, *, shift_ms: float
+    ) -> tuple[Splice, Achieved] | str:
         """Move a recording."""
         shift = round(shift_ms * sample_rate / 1000)
-        if shift >= len(audio):
+        if shift >= length:
             return f"the recording is no longer than {shift_ms:g} ms"
         late = params["late"] if self.direction == "drawn" else self.direction == "late"
-        out[:] = 0
-        if late:
-            out[shift:] = audio[: len(audio) - shift]
-        else:
-            out[: len(audio) - shift] = audio[shift:]
-        return {"shift_ms": round(1000 * shift / sample_rate, 4), "late": late}
+        pieces = ((0, SILENCE), (shift, 0)) if late else ((0, shift), (length - shift, SILENCE))
+        return Splice.of(*pieces), {"shift_ms": round(1000 * shift / sample_rate, 4), "late": late}

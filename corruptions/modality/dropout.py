@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from merbench.device import DeviceBatch
     from merbench.rng import Stream
     from merbench.types import Achieved, Batch, Modality, Params, Pool, Sample
 
@@ -39,6 +40,7 @@ class Dropout(Corruption):
     version = 1
     changes = MODALITIES
     exactness = "exact"
+    device_tolerance = 0
     severity: ClassVar = {"rate": (0.10, 0.20, 0.35, 0.50, 0.65)}
     measure = Measure("dropped", "rate", worse="higher", kind="on-average", tolerance=0.05)
     label_validity = ("uncertain", "uncertain", "uncertain", "uncertain", "uncertain")
@@ -79,6 +81,13 @@ class Dropout(Corruption):
                 {"applied": True, "dropped": round(len(dropped) / len(here), 6), "missing": dropped}
             )
         return _without(batch, gone), achieved
+
+    def apply_on_device(
+        self, batch: DeviceBatch, params: Sequence[Params], pool: Pool, *, rate: float
+    ) -> tuple[DeviceBatch, list[Achieved]]:
+        """Do the same: wherever the media lie, they are neither read nor written."""
+        hidden, achieved = self.apply(batch, params, pool, rate=rate)
+        return batch.like(hidden), achieved
 
     def _dropped(self, here: list[Modality], params: Params, rate: float) -> list[Modality] | str:
         """Return what an utterance that has `here` loses, or why it cannot lose what it should."""

@@ -14,8 +14,9 @@ from merbench.options import option
 from merbench.types import Packed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from merbench.device import DeviceBatch
     from merbench.rng import Stream
     from merbench.types import Achieved, Batch, Params, Pool, Sample
 
@@ -31,7 +32,9 @@ class Mismatch(Corruption):
     version = 1
     changes = ("vision", "text")
     exactness = "exact"
+    device_tolerance = 0
     uses_pool = True
+    exchanges = True
     keeps_shape = False
     severity: ClassVar = {"rate": (0.05, 0.10, 0.20, 0.30, 0.40)}
     measure = Measure("mismatched", "rate", worse="higher", kind="on-average", tolerance=0.15)
@@ -59,6 +62,27 @@ class Mismatch(Corruption):
         self, batch: Batch, params: Sequence[Params], pool: Pool, *_: Any, rate: float
     ) -> tuple[Batch, list[Achieved]]:
         """Exchange what is to be exchanged; a partner is loaded only for that."""
+        return self._exchange(batch, params, pool, rate, lambda rows: Packed.of(rows, np.uint8))
+
+    def apply_on_device(
+        self, batch: DeviceBatch, params: Sequence[Params], pool: Pool, *_: Any, rate: float
+    ) -> tuple[DeviceBatch, list[Achieved]]:
+        """Exchange what is to be exchanged; only the faces of others are sent to the device."""
+        from merbench.device import DeviceBatch, packed
+
+        exchanged, achieved = self._exchange(
+            batch, params, pool, rate, lambda rows: packed(rows, batch.device)
+        )
+        return DeviceBatch.like(exchanged), achieved
+
+    def _exchange(
+        self,
+        batch: Batch,
+        params: Sequence[Params],
+        pool: Pool,
+        rate: float,
+        pack: Callable[[Sequence[np.ndarray | None]], Packed],
+    ) -> tuple[Batch, list[Achieved]]:
         frames: list[np.ndarray | None] = list(batch.frames)
         times, texts = list(batch.timestamps), list(batch.text)
         achieved: list[Achieved] = []
@@ -91,5 +115,5 @@ class Mismatch(Corruption):
                 texts[i] = other.text
             achieved.append({"applied": True, "mismatched": 1, "what": what, "of": row["partner"]})
         if seen:
-            batch = batch.replace(frames=Packed.of(frames, np.uint8), timestamps=tuple(times))
+            batch = batch.replace(frames=pack(frames), timestamps=tuple(times))
         return batch.replace(text=tuple(texts)), achieved

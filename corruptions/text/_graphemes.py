@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import numpy.typing as npt
     import regex
@@ -44,6 +45,18 @@ class Graphemes:
             if not _has_single_points(text):
                 is_start[end - len(text) : end] = _starts(text)
         return cls(code, np.flatnonzero(is_start), np.concatenate([[0], np.cumsum(is_start)])[ends])
+
+
+def graphemes(text: str) -> Iterable[tuple[int, int]]:
+    """Return where each grapheme of a text begins and ends."""
+    if _has_single_points(text):
+        return pairwise(range(len(text) + 1))
+    return [match.span() for match in compiled(r"\X").finditer(text)]
+
+
+def count_graphemes(text: str) -> int:
+    """Return how many graphemes a text has."""
+    return len(text) if _has_single_points(text) else len(compiled(r"\X").findall(text))
 
 
 def _has_single_points(text: str) -> bool:

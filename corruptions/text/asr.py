@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
-from corruptions.text._edits import Site, SiteCorruption, words
+from corruptions.text._edits import LEFT_OUT, Site, SiteCorruption, words
 from corruptions.text._english import function_words, homophones, like
 from corruptions.text._keyboard import is_latin
 from merbench.corruption import Measure
@@ -40,20 +41,7 @@ class Asr(SiteCorruption):
         """Return every word with what may be heard instead."""
         if not is_latin(text):
             return "it is not written in a Latin script"
-        found = []
-        for word in words(text):
-            plain = word.text.lower().replace("\u2019", "'")
-            heard = [like(word.text, other) for other in homophones().get(plain, ())]
-            if plain in function_words():
-                heard.append("")
-            if not heard:
-                heard = [
-                    word.text[: -len(e)]
-                    for e in _ENDINGS
-                    if plain.isalpha() and plain.endswith(e) and len(plain) > len(e) + 2
-                ]
-            found.append(Site(word.start, word.end, tuple(heard) or ("",), rank=0 if heard else 1))
-        return found or "there are no words"
+        return [Site(start, end, *_heard(word)) for word, start, end in words(text)] or "there are no words"
 
     def units(self, text: str, sites: Sequence[Site]) -> int:
         """Return the number of words."""
@@ -61,4 +49,16 @@ class Asr(SiteCorruption):
 
     def most(self, text: str, sites: Sequence[Site]) -> int:
         """Leave something of a text of one word."""
-        return len(sites) if len(sites) > 1 else int(sites[0].instead != ("",))
+        return len(sites) if len(sites) > 1 else int(sites[0].instead != LEFT_OUT)
+
+
+@lru_cache(maxsize=4096)  # a few words make up most of every text
+def _heard(word: str) -> tuple[tuple[str, ...], int]:
+    """Return what may be heard instead of a word, and its rank: words lost for no reason come last."""
+    plain = word.lower().replace("\u2019", "'")
+    heard = [like(word, other) for other in homophones().get(plain, ())]
+    if plain in function_words():
+        heard.append("")
+    if not heard and plain.isalpha():
+        heard = [word[: -len(e)] for e in _ENDINGS if plain.endswith(e) and len(plain) > len(e) + 2]
+    return (tuple(heard), 0) if heard else (LEFT_OUT, 1)

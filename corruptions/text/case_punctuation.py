@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
-from corruptions.text._edits import Site, SiteCorruption, words
+from corruptions.text._edits import LEFT_OUT, Site, SiteCorruption, count_words, words
 from corruptions.text._graphemes import compiled
 from merbench.corruption import Measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_ASCII_MARKS = re.compile(r"[!-#%-*,-/:;?@\[-\]_{}]+")
+"""The ASCII part of Unicode's class P, which only `regex` knows."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +39,12 @@ class CasePunctuation(SiteCorruption):
 
     def sites(self, text: str) -> list[Site] | str:
         """Return words that can be written otherwise, and punctuation marks."""
-        found = []
-        for word in words(text):
-            forms = (word.text.lower(), word.text.upper(), word.text.capitalize())
-            others = tuple(dict.fromkeys(form for form in forms if form != word.text))
-            if others:
-                found.append(Site(word.start, word.end, others))
+        spans = words(text)
+        found = [Site(start, end, others) for word, start, end in spans if (others := _other_cases(word))]
         # Marks within a word (an apostrophe, a hyphen) are part of it.
-        inside = {i for word in words(text) for i in range(word.start, word.end)}
-        marks = [m for m in compiled(r"\p{P}+").finditer(text) if m.start() not in inside]
-        found += [Site(match.start(), match.end(), ("",)) for match in marks]
+        inside = {i for _, start, end in spans for i in range(start, end)}
+        marks = (_ASCII_MARKS if text.isascii() else compiled(r"\p{P}+")).finditer(text)
+        found += [Site(mark.start(), mark.end(), LEFT_OUT) for mark in marks if mark.start() not in inside]
         return found or "there is neither case nor punctuation"
 
     def units(self, text: str, sites: Sequence[Site]) -> int:
@@ -52,4 +53,11 @@ class CasePunctuation(SiteCorruption):
 
     def most(self, text: str, sites: Sequence[Site]) -> int:
         """Leave a text that is nothing but punctuation its last mark."""
-        return len(sites) if words(text) else len(sites) - 1
+        return len(sites) if count_words(text) else len(sites) - 1
+
+
+@lru_cache(maxsize=4096)  # a few words make up most of every text
+def _other_cases(word: str) -> tuple[str, ...]:
+    """Return a word in small letters, in capitals, and with a capital, as far as it is not written so."""
+    forms = (word.lower(), word.upper(), word.capitalize())
+    return tuple(dict.fromkeys(form for form in forms if form != word))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from corruptions.text._edits import Site, SiteCorruption
-from corruptions.text._graphemes import compiled
+from corruptions.text._edits import LEFT_OUT, Site, SiteCorruption
+from corruptions.text._graphemes import graphemes
 from merbench.corruption import Measure
 
 if TYPE_CHECKING:
@@ -33,11 +33,7 @@ class CharDelete(SiteCorruption):
 
     def sites(self, text: str) -> list[Site] | str:
         """Return every grapheme that is a letter or a digit."""
-        found = [
-            Site(match.start(), match.end(), ("",))
-            for match in compiled(r"\X").finditer(text)
-            if match[0][0].isalnum()
-        ]
+        found = [Site(start, end, LEFT_OUT) for start, end in graphemes(text) if text[start].isalnum()]
         return found or "there are no letters"
 
     def units(self, text: str, sites: Sequence[Site]) -> int:

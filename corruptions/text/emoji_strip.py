@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from corruptions.text._edits import Site, SiteCorruption
-from corruptions.text._graphemes import compiled
+from corruptions.text._edits import LEFT_OUT, Site, SiteCorruption
+from corruptions.text._graphemes import compiled, graphemes
 from merbench.corruption import Measure
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ class EmojiStrip(SiteCorruption):
     def sites(self, text: str) -> list[Site] | str:
         """Return every emoji, whatever it is made of, and every emoticon."""
         found = [
-            Site(match.start(), match.end(), ("",))
-            for match in compiled(r"\X").finditer(text)
-            if compiled(_EMOJI).match(match[0])
+            Site(start, end, LEFT_OUT)
+            for start, end in graphemes(text)
+            if not text[start:end].isascii() and compiled(_EMOJI).match(text, start, end)
         ]
-        found += [Site(m.start(), m.end(), ("",)) for m in compiled(_EMOTICON).finditer(text)]
+        found += [Site(match.start(), match.end(), LEFT_OUT) for match in compiled(_EMOTICON).finditer(text)]
         return found or "there are no emoji"
 
     def units(self, text: str, sites: Sequence[Site]) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
-from corruptions.text._edits import Site, SiteCorruption, are_exchangeable, words
+from corruptions.text._edits import Site, SiteCorruption, are_exchangeable, count_words, words
 from corruptions.text._english import like, wrong_forms
 from corruptions.text._keyboard import is_latin
 from merbench.corruption import Measure
@@ -43,14 +44,10 @@ class Grammar(SiteCorruption):
             return "it is not written in a Latin script"
         spans = words(text)
         found = []
-        for word in spans:
-            plain = word.text.lower()
-            wrong = wrong_forms().get(plain, ())
-            if not wrong and _has_number(plain):
-                wrong = (_other_number(plain),)
-            forms = tuple(like(word.text, form) for form in wrong)
+        for word, start, end in spans:
+            forms, rank = _forms(word)
             if forms:
-                found.append(Site(word.start, word.end, forms, rank=0 if plain in wrong_forms() else 1))
+                found.append(Site(start, end, forms, rank))
         found += [
             Site(a.start, b.end, (b.text + text[a.end : b.start] + a.text,), rank=2)
             for a, b in pairwise(spans)
@@ -60,7 +57,17 @@ class Grammar(SiteCorruption):
 
     def units(self, text: str, sites: Sequence[Site]) -> int:
         """Return the number of words."""
-        return len(words(text))
+        return count_words(text)
+
+
+@lru_cache(maxsize=4096)  # a few words make up most of every text
+def _forms(word: str) -> tuple[tuple[str, ...], int]:
+    """Return the wrong forms of a word, and their rank: a guess at a number comes after what is known."""
+    plain = word.lower()
+    wrong, rank = wrong_forms().get(plain, ()), 0
+    if not wrong and _has_number(plain):
+        wrong, rank = (_other_number(plain),), 1
+    return tuple(like(word, form) for form in wrong), rank
 
 
 def _has_number(word: str) -> bool:

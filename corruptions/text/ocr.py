@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 from corruptions.text._edits import Site, SiteCorruption
-from corruptions.text._graphemes import compiled
+from corruptions.text._graphemes import count_graphemes
 from corruptions.text._keyboard import is_latin
 from merbench.corruption import Measure
 
@@ -42,15 +42,17 @@ class Ocr(SiteCorruption):
         """Return every place where something else could be read."""
         if not is_latin(text):
             return "it is not written in a Latin script"
-        found = [
-            Site(match.start(), match.end(), _confusions()[match[0]])
-            for match in compiled(_pattern()).finditer(text, overlapped=True)
-        ]
+        found, confused = [], _confused_from()
+        for i, letter in enumerate(text):
+            for read, instead in confused.get(letter, ()):
+                if text.startswith(read, i):
+                    found.append(Site(i, i + len(read), instead))
+                    break
         return found or "there is nothing that looks like something else"
 
     def units(self, text: str, sites: Sequence[Site]) -> int:
         """Return the number of graphemes."""
-        return sum(1 for _ in compiled(r"\X").finditer(text))
+        return count_graphemes(text)
 
 
 @cache
@@ -65,6 +67,9 @@ def _confusions() -> dict[str, tuple[str, ...]]:
 
 
 @cache
-def _pattern() -> str:
-    keys = sorted(_confusions(), key=len, reverse=True)
-    return "|".join(key.replace(".", r"\.") for key in keys)
+def _confused_from() -> dict[str, list[tuple[str, tuple[str, ...]]]]:
+    """Return by first character what may be taken for something else, the longest first, and for what."""
+    found: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+    for read, instead in sorted(_confusions().items(), key=lambda item: len(item[0]), reverse=True):
+        found.setdefault(read[0], []).append((read, instead))
+    return found

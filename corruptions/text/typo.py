@@ -84,6 +84,7 @@ def _not_applied(reason: str | None) -> Achieved:
 def _mistyped(texts: list[str], streams: list[str], rate: float) -> tuple[list[str], list[Achieved]]:
     """Return the texts with their errors, and what was done to each."""
     from corruptions.text._typos import mistype
+    from merbench.compiled import halves
 
     graphemes = Graphemes.of(texts)
     out = np.empty(2 * len(graphemes.code), dtype=np.uint32)
@@ -91,7 +92,7 @@ def _mistyped(texts: list[str], streams: list[str], rate: float) -> tuple[list[s
         graphemes.code,
         graphemes.starts,
         graphemes.first,
-        np.frombuffer(bytes.fromhex("".join(streams)), dtype=">u8").astype(np.uint64).reshape(-1, 2),
+        halves(streams),
         rate,
         keys(),
         *neighbours(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from corruptions.text._edits import Site, SiteCorruption, words
+from corruptions.text._edits import LEFT_OUT, Site, SiteCorruption, word_pattern
 from merbench.corruption import Measure
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ class WordDelete(SiteCorruption):
 
     def sites(self, text: str) -> list[Site] | str:
         """Return every word."""
-        return [Site(word.start, word.end, ("",)) for word in words(text)] or "there are no words"
+        return [
+            Site(match.start(), match.end(), LEFT_OUT) for match in word_pattern(text).finditer(text)
+        ] or "there are no words"
 
     def units(self, text: str, sites: Sequence[Site]) -> int:
         """Return the number of words."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
-from corruptions.text._edits import Site, SiteCorruption, are_exchangeable, words
+from corruptions.text._edits import Site, SiteCorruption, are_exchangeable, count_words, words
 from merbench.corruption import Measure
 
 if TYPE_CHECKING:
@@ -42,4 +42,4 @@ class WordSwap(SiteCorruption):
 
     def units(self, text: str, sites: Sequence[Site]) -> int:
         """Return the number of words."""
-        return len(words(text))
+        return count_words(text)

@@ -2,16 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from corruptions.vision._planned import Change
 from merbench.compiled import kernel
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Self
+
     import numpy.typing as npt
+    import torch
 
     Frames = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class MeanOver(Change):
+    """The mean over pixels at `offsets` [K, 2] (down, right); all changes of a severity have as many."""
+
+    offsets: npt.NDArray[np.int64]
+
+    def write(self, clip: Frames, out: Frames) -> None:
+        """Blur a clip."""
+        mean_over(clip, self.offsets, out)
+
+    @classmethod
+    def on_device(cls, changes: Sequence[Self], clips: torch.Tensor) -> torch.Tensor:
+        """Blur clips, each along its own path."""
+        from corruptions.vision._device import mean_over, uploaded
+
+        return mean_over(clips, uploaded([change.offsets for change in changes], clips))
+
+
+@dataclass(frozen=True)
+class MeanOverSpans(Change):
+    """The mean over horizontal `spans` [K, 3] (down, from, to), ends included: those of the severity."""
+
+    spans: npt.NDArray[np.int64]
+
+    def write(self, clip: Frames, out: Frames) -> None:
+        """Blur a clip."""
+        mean_over_spans(clip, self.spans, out)
+
+    @classmethod
+    def on_device(cls, changes: Sequence[Self], clips: torch.Tensor) -> torch.Tensor:
+        """Blur clips, all of them alike."""
+        from corruptions.vision._device import mean_over_spans
+
+        return mean_over_spans(clips, changes[0].spans.tolist())
 
 
 @kernel

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
+from corruptions._rows import spoil_rows
 from merbench.corruption import Corruption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     import numpy.typing as npt
 
     from merbench.types import Achieved, Batch, Params, Pool
@@ -25,6 +25,7 @@ class ClipCorruption(Corruption):
     """Spoils one clip after the other; what cannot be spoilt passes unchanged, with the reason."""
 
     changes = ("vision",)
+    absent: ClassVar[str] = "there are no frames"
 
     @abstractmethod
     def spoil(self, clip: Frames, params: Params, out: Frames, *_: Any, **strength: Any) -> Achieved | str:
@@ -38,19 +39,9 @@ class ClipCorruption(Corruption):
         self, batch: Batch, params: Sequence[Params], pool: Pool, *_: Any, **strength: Any
     ) -> tuple[Batch, list[Achieved]]:
         """Spoil every clip."""
-        frames = batch.frames
-        spoilt = frames.with_values(np.empty_like(frames.values))
-        achieved: list[Achieved] = []
-        for i, row in enumerate(params):
-            clip, out = frames[i], spoilt[i]
-            report: Achieved | str
-            if clip is None or out is None or clip.size == 0:
-                report = "there are no frames"
-            else:
-                report = self.spoil(clip, row, out, **strength)
-            if isinstance(report, str):
-                span = slice(frames.offsets[i], frames.offsets[i + 1])
-                spoilt.values[span] = frames.values[span]
-                report = {"applied": False, self.measure.achieved: None, "reason": report}
-            achieved.append({"applied": True, **report})
-        return batch.replace(frames=spoilt), achieved
+
+        def spoil(i: int, clip: Frames, out: Frames) -> Achieved | str:
+            return self.spoil(clip, params[i], out, **strength) if clip.size else self.absent
+
+        frames, achieved = spoil_rows(batch.frames, spoil, self.measure, self.absent)
+        return batch.replace(frames=frames), achieved

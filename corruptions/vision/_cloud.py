@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from corruptions.vision._planned import Change
 from merbench.compiled import kernel
 from merbench.rng import Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Self
+
     import numpy.typing as npt
+    import torch
 
     Frames = npt.NDArray[np.uint8]
 
@@ -49,12 +55,34 @@ def _interpolate(lattice: npt.NDArray[np.int64], weight: int, total: npt.NDArray
             total[y, x] += weight * ((upper * (1024 - down) + lower * down) >> 20)
 
 
-def veil(clip: Frames, field: npt.NDArray[np.int32], opacity: float, out: Frames) -> float:
-    """Write the veiled clip to `out` and return its mean opacity."""
-    room = round(2 * _VARIATION * min(opacity, 1 - opacity) * _ONE)
-    thickness = round(opacity * _ONE) + (room * field >> 10)
-    _blend(clip, thickness, out)
-    return float(thickness.mean()) / _ONE
+@dataclass(frozen=True)
+class Veil(Change):
+    """A veil whose opacity [H, W] is in 1/1024."""
+
+    thickness: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, field: npt.NDArray[np.int32], opacity: float) -> Veil:
+        """Return a veil as uneven as a cloud `field` [H, W], with a mean of `opacity`."""
+        room = round(2 * _VARIATION * min(opacity, 1 - opacity) * _ONE)
+        return cls(round(opacity * _ONE) + (room * field >> 10))
+
+    @property
+    def opacity(self) -> float:
+        """Its mean."""
+        return float(self.thickness.mean()) / _ONE
+
+    def write(self, clip: Frames, out: Frames) -> None:
+        """Veil a clip."""
+        _blend(clip, self.thickness, out)
+
+    @classmethod
+    def on_device(cls, changes: Sequence[Self], clips: torch.Tensor) -> torch.Tensor:
+        """Veil clips."""
+        from corruptions.vision._device import blended, uploaded
+
+        thickness = uploaded([change.thickness for change in changes], clips)[:, None, :, :, None]
+        return blended(clips, _ONE - thickness, thickness * _AIRLIGHT + _ONE // 2, 10)
 
 
 @kernel

@@ -8,18 +8,25 @@ frames have different noise, and nobody sees that both come from the same four m
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from corruptions.vision._planned import Change
 from merbench.compiled import kernel
 from merbench.rng import Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Self
+
     import numpy.typing as npt
+    import torch
 
     Frames = npt.NDArray[np.uint8]
+    Places = npt.NDArray[np.int64]
 
 FIELD = 1 << 22
 """Values in the field; a frame of 224 x 224 takes 150 528 of them."""
@@ -48,21 +55,47 @@ def _uniform() -> npt.NDArray[np.uint16]:
     return field
 
 
-def add_gaussian(
-    clip: Frames, places: npt.NDArray[np.int64], levels: npt.NDArray[np.int32], out: Frames
-) -> None:
-    """Add Gaussian noise to a clip [F, H, W, 3].
+def places(stream: str, frames: int) -> Places:
+    """Return where in the field the noise of each of so many frames begins, [F] in 0..FIELD-1."""
+    return Stream(stream).integers(frames, 0, FIELD)
 
-    Args:
-        clip: the frames.
-        places: where in the field each frame's noise begins, [F] in 0..FIELD-1.
-        levels: per level 0..255, what it becomes before noise and the noise's standard deviation, both
-            in 1/256 of a level, int32 [256, 2].
-        out: gets the result, rounded and limited to 0..255.
+
+def same_noise(deviation: int) -> npt.NDArray[np.int32]:
+    """Return the `AddGaussian.levels` of noise that is the same for every level."""
+    return np.stack([np.arange(256) * 256, np.full(256, deviation)], axis=1).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class AddGaussian(Change):
+    """Gaussian noise, rounded and limited to 0..255.
+
+    `levels` [256, 2] says what every level becomes before noise and the noise's standard deviation, both in
+    1/256 of a level.
     """
-    flat = (len(clip), -1)
-    base, spread = levels[:, 0] * _UNIT + 32768, levels[:, 1].copy()  # half a level, to round
-    _add(clip.reshape(flat), places, base, spread, _gaussian(), out.reshape(flat))
+
+    places: Places
+    levels: npt.NDArray[np.int32]
+
+    def write(self, clip: Frames, out: Frames) -> None:
+        """Add noise to a clip."""
+        flat = (len(clip), -1)
+        _add(clip.reshape(flat), self.places, *self._parts, _gaussian(), out.reshape(flat))
+
+    @property
+    def _parts(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """Base and spread; half a level is in the base, to round."""
+        return self.levels[:, 0] * _UNIT + 32768, self.levels[:, 1].copy()
+
+    @classmethod
+    def on_device(cls, changes: Sequence[Self], clips: torch.Tensor) -> torch.Tensor:
+        """Add noise to clips: the severity's, which is the same for all, from places of their own."""
+        from corruptions.vision._device import held, uploaded, with_noise
+
+        begins = uploaded([change.places.astype(np.int32) for change in changes], clips)
+        base, spread = (uploaded(part, clips) for part in changes[0]._parts)
+        return with_noise(clips.flatten(2), begins, base, spread, held(_gaussian, clips.device)).view_as(
+            clips
+        )
 
 
 @kernel
@@ -79,7 +112,7 @@ def _stretch(field: npt.NDArray[np.generic], place: int, out: npt.NDArray[np.gen
 @kernel
 def _add(
     clip: Frames,
-    places: npt.NDArray[np.int64],
+    places: Places,
     base: npt.NDArray[np.int32],
     spread: npt.NDArray[np.int32],
     field: npt.NDArray[np.int16],
@@ -94,9 +127,26 @@ def _add(
             noisy[i] = min(max(value, 0), 255)
 
 
-def count_photons(clip: Frames, places: npt.NDArray[np.int64], photons: float, out: Frames) -> None:
-    """Write what a sensor sees that counts `photons` on average for a white pixel (Poisson noise)."""
-    _look_up(clip.reshape(len(clip), -1), places, _poisson(photons), _uniform(), out.reshape(len(clip), -1))
+@dataclass(frozen=True)
+class CountPhotons(Change):
+    """What a sensor sees that counts so many photons on average for a white pixel (Poisson noise)."""
+
+    places: Places
+    photons: float
+
+    def write(self, clip: Frames, out: Frames) -> None:
+        """Count a clip's photons."""
+        flat = (len(clip), -1)
+        _look_up(clip.reshape(flat), self.places, _poisson(self.photons), _uniform(), out.reshape(flat))
+
+    @classmethod
+    def on_device(cls, changes: Sequence[Self], clips: torch.Tensor) -> torch.Tensor:
+        """Count the photons of clips, each from places of its own."""
+        from corruptions.vision._device import counted, held, uploaded
+
+        begins = uploaded([change.places.astype(np.int32) for change in changes], clips)
+        table = uploaded(_poisson(changes[0].photons), clips)
+        return counted(clips.flatten(2), begins, table, held(_uniform, clips.device)).view_as(clips)
 
 
 @cache
@@ -123,7 +173,7 @@ def _poisson(photons: float) -> npt.NDArray[np.uint8]:
 @kernel
 def _look_up(
     clip: Frames,
-    places: npt.NDArray[np.int64],
+    places: Places,
     table: npt.NDArray[np.uint8],
     field: npt.NDArray[np.uint16],
     out: Frames,

@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from corruptions.vision._clip import ClipCorruption
+from corruptions.vision._planned import PlannedCorruption
 from merbench.corruption import Measure
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from corruptions.vision._blur import MeanOverSpans
     from merbench.rng import Stream
     from merbench.types import Achieved, Params, Pool, Sample
 
-    Frames = npt.NDArray[np.uint8]
-
 
 @dataclass(frozen=True)
-class Defocus(ClipCorruption):
+class Defocus(PlannedCorruption):
     """The mean over a disc, which is what an open aperture makes of a point."""
 
     version = 1
@@ -43,17 +42,21 @@ class Defocus(ClipCorruption):
         """Draw nothing."""
         return {}
 
-    def spoil(self, clip: Frames, params: Params, out: Frames, *, radius: float) -> Achieved | str:
-        """Defocus a clip."""
-        from corruptions.vision._blur import mean_over_spans
+    def plan(
+        self, shape: tuple[int, ...], params: Params, *, radius: float
+    ) -> tuple[MeanOverSpans, Achieved] | str:
+        """Lay out the disc."""
+        from corruptions.vision._blur import MeanOverSpans
 
-        side = min(clip.shape[1:3])
+        side = min(shape[1:3])
         # Half pixels: the disc holds every pixel whose middle is no farther away.
         halves = round(2 * radius * side)
         if halves < 2:
             return "the picture is too small for a disc of more than a pixel"
-        mean_over_spans(clip, _disc(halves), out)
-        return {"radius": round(halves / 2 / side, 6), "pixels": halves / 2}
+        return MeanOverSpans(_disc(halves)), {
+            "radius": round(halves / 2 / side, 6),
+            "pixels": halves / 2,
+        }
 
 
 def _disc(halves: int) -> npt.NDArray[np.int64]:

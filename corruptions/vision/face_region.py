@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from corruptions.vision._clip import ClipCorruption
 from corruptions.vision._face import UNITS, face_box
+from corruptions.vision._planned import PlannedCorruption
 from merbench.corruption import Measure
 from merbench.options import option
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from corruptions.vision._masks import Cover
     from merbench.rng import Stream
     from merbench.types import Achieved, Params, Pool, Sample
-
-    Frames = npt.NDArray[np.uint8]
 
 # Top, left, bottom, right as shares of the face box.
 _REGIONS = {
@@ -32,7 +31,7 @@ _COLOUR = {"grey": 128, "black": 0}
 
 
 @dataclass(frozen=True)
-class FaceRegion(ClipCorruption):
+class FaceRegion(PlannedCorruption):
     """The eyes, the mouth or half of the face covered, from the region's middle outwards.
 
     Asks which cue a model lives on: people read fear and anger from the eyes, happiness and disgust from
@@ -65,21 +64,24 @@ class FaceRegion(ClipCorruption):
         region = rng.choice(tuple(_REGIONS))
         return {"region": region, "rounding": rng.one_uniform(), **face_box(sample)}
 
-    def spoil(self, clip: Frames, params: Params, out: Frames, *, coverage: float) -> Achieved | str:
-        """Cover a part of the face."""
-        from corruptions.vision._masks import cover, hide
+    def plan(
+        self, shape: tuple[int, ...], params: Params, *, coverage: float
+    ) -> tuple[Cover, Achieved] | str:
+        """Choose the part of the face to cover."""
+        from corruptions.vision._masks import Cover
 
         region = params["region"] if self.region == "drawn" else self.region
         bands = _bands(params["box"], _REGIONS[region])
-        count, height, width, _ = clip.shape
+        _, height, width, _ = shape
         pixels = _pixels(bands[-1], height, width)
         if pixels == 0:
             return "the face is smaller than a pixel"
         hidden = min(int(coverage * pixels + params["rounding"]), pixels)
-        mask = hide(bands, height, width, hidden)
-        flat = (count, height * width * 3)
-        cover(clip.reshape(flat), mask.reshape(1, -1), _COLOUR[self.fill], out.reshape(flat))
-        return {"coverage": round(hidden / pixels, 6), "region": region, "box_from": params["box_from"]}
+        return Cover(bands, hidden, _COLOUR[self.fill]), {
+            "coverage": round(hidden / pixels, 6),
+            "region": region,
+            "box_from": params["box_from"],
+        }
 
 
 def _bands(box: list[int], region: tuple[float, float, float, float]) -> npt.NDArray[np.int64]:

@@ -5,21 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from corruptions.vision._clip import ClipCorruption
+from corruptions.vision._planned import PlannedCorruption
 from merbench.corruption import Measure
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
+    from corruptions.vision._cloud import Veil
     from merbench.rng import Stream
     from merbench.types import Achieved, Params, Pool, Sample
 
-    Frames = npt.NDArray[np.uint8]
-
 
 @dataclass(frozen=True)
-class Fog(ClipCorruption):
+class Fog(PlannedCorruption):
     """A bright veil, thicker here and thinner there, that stands still for as long as the clip lasts.
 
     Every pixel becomes (1 - opacity) * level + opacity * airlight, after Koschmieder; the opacity varies
@@ -44,8 +40,9 @@ class Fog(ClipCorruption):
         """Name the stream that makes the cloud."""
         return {"stream": rng.key}
 
-    def spoil(self, clip: Frames, params: Params, out: Frames, *, opacity: float) -> Achieved | str:
-        """Veil a clip."""
-        from corruptions.vision._cloud import cloud, veil
+    def plan(self, shape: tuple[int, ...], params: Params, *, opacity: float) -> tuple[Veil, Achieved]:
+        """Make the cloud."""
+        from corruptions.vision._cloud import Veil, cloud
 
-        return {"opacity": round(veil(clip, cloud(params["stream"], *clip.shape[1:3]), opacity, out), 6)}
+        veil = Veil.of(cloud(params["stream"], *shape[1:3]), opacity)
+        return veil, {"opacity": round(veil.opacity, 6)}

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from corruptions.vision._clip import ClipCorruption
+from corruptions.vision._planned import Change, PlannedCorruption
 from merbench.corruption import Measure
 from merbench.rng import Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Self
+
     import numpy.typing as npt
+    import torch
 
     from merbench.types import Achieved, Params, Pool, Sample
 
@@ -20,7 +24,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class FrameDrop(ClipCorruption):
+class Arrange(Change):
+    """Frames in another order: `source` [F] says which one stands where."""
+
+    source: npt.NDArray[np.int64]
+
+    def write(self, clip: Frames, out: Frames) -> None:
+        """Arrange a clip's frames."""
+        np.take(clip, self.source, axis=0, out=out)
+
+    @classmethod
+    def on_device(cls, changes: Sequence[Self], clips: torch.Tensor) -> torch.Tensor:
+        """Arrange the frames of clips."""
+        from corruptions.vision._device import arranged, uploaded
+
+        return arranged(clips, uploaded([change.source for change in changes], clips))
+
+
+@dataclass(frozen=True)
+class FrameDrop(PlannedCorruption):
     """Frames that never arrive: the one before stands still in their place.
 
     The first frame always arrives. A share of the others is lost, in an order drawn once, so a higher
@@ -45,14 +67,13 @@ class FrameDrop(ClipCorruption):
         """Name the stream that orders the frames."""
         return {"stream": rng.key}
 
-    def spoil(self, clip: Frames, params: Params, out: Frames, *, rate: float) -> Achieved | str:
-        """Lose a clip's frames."""
-        others = len(clip) - 1
+    def plan(self, shape: tuple[int, ...], params: Params, *, rate: float) -> tuple[Arrange, Achieved] | str:
+        """Choose the frames to lose."""
+        others = shape[0] - 1
         if others == 0:
             return "a single frame cannot be lost"
         chance = Stream(params["stream"])
         lost = int(rate * others + chance.one_uniform())
-        source = np.arange(len(clip))
+        source = np.arange(shape[0])
         source[1 + chance.permutation(others)[:lost]] = 0
-        np.take(clip, np.maximum.accumulate(source), axis=0, out=out)
-        return {"rate": round(lost / others, 6), "lost": lost}
+        return Arrange(np.maximum.accumulate(source)), {"rate": round(lost / others, 6), "lost": lost}

@@ -25,6 +25,7 @@ class Jpeg(ClipCorruption):
 
     version = 1
     exactness = "pinned"
+    libraries = ("opencv-python-headless",)
     is_random = False
     severity: ClassVar = {"quality": (25.0, 18.0, 15.0, 10.0, 7.0)}
     measure = Measure("quality", "quality", worse="lower", kind="per-sample", tolerance=0.0)

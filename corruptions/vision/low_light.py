@@ -9,23 +9,21 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from corruptions.vision._clip import ClipCorruption
+from corruptions.vision._sensor_noise import SensorNoise
 from merbench.corruption import Measure
-from merbench.rng import Stream
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from merbench.types import Achieved, Params, Pool, Sample
-
-    Frames = npt.NDArray[np.uint8]
+    from corruptions.vision._sensor import AddGaussian
+    from merbench.types import Achieved, Params
 
 _FULL_WELL = 2000  # photons of a white pixel in full light
 _READ_NOISE = 8  # electrons
 
 
 @dataclass(frozen=True)
-class LowLight(ClipCorruption):
+class LowLight(SensorNoise):
     """A share of the light, and the camera's photon and read noise that it no longer hides.
 
     The camera does not turn up its gain, so levels fall in proportion. Noise is that of a small sensor:
@@ -33,10 +31,8 @@ class LowLight(ClipCorruption):
     """
 
     version = 1
-    exactness = "exact"
     severity: ClassVar = {"light": (0.60, 0.40, 0.25, 0.15, 0.08)}
     measure = Measure("light", "light", worse="lower", kind="per-sample", tolerance=0.0)
-    label_validity = ("preserved", "preserved", "preserved", "uncertain", "uncertain")
     validity_source = (
         "we know of no figures for people; a picture at 15 % of its levels and below shows little of a face "
         "on an ordinary screen, hence uncertain from severity 4 on"
@@ -46,17 +42,11 @@ class LowLight(ClipCorruption):
         "CVIU 178, 2019; noise after EMVA Standard 1288 (photon noise and read noise)"
     )
 
-    def draw(self, rng: Stream, sample: Sample, pool: Pool) -> Params:
-        """Name the stream that places every frame's noise."""
-        return {"stream": rng.key}
+    def plan(self, shape: tuple[int, ...], params: Params, *, light: float) -> tuple[AddGaussian, Achieved]:
+        """Choose the noise of every frame."""
+        from corruptions.vision._sensor import AddGaussian, places
 
-    def spoil(self, clip: Frames, params: Params, out: Frames, *, light: float) -> Achieved | str:
-        """Darken a clip."""
-        from corruptions.vision._sensor import FIELD, add_gaussian
-
-        places = Stream(params["stream"]).integers(len(clip), 0, FIELD)
-        add_gaussian(clip, places, _levels(light), out)
-        return {"light": light}
+        return AddGaussian(places(params["stream"], shape[0]), _levels(light)), {"light": light}
 
 
 @cache

@@ -28,6 +28,7 @@ class LowResolution(ClipCorruption):
 
     version = 1
     exactness = "pinned"
+    libraries = ("pillow",)
     is_random = False
     severity: ClassVar = {"scale": (0.5, 0.35, 0.25, 0.15, 0.1)}
     measure = Measure("scale", "scale", worse="lower", kind="per-sample", tolerance=0.02)

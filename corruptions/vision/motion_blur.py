@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from corruptions.vision._clip import ClipCorruption
+from corruptions.vision._planned import PlannedCorruption
 from merbench.corruption import Measure
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from corruptions.vision._blur import MeanOver
     from merbench.rng import Stream
     from merbench.types import Achieved, Params, Pool, Sample
-
-    Frames = npt.NDArray[np.uint8]
 
 _DIRECTIONS = 128  # over half a turn: blur has no sign
 
 
 @dataclass(frozen=True)
-class MotionBlur(ClipCorruption):
+class MotionBlur(PlannedCorruption):
     """The mean along a straight path, in a direction that is drawn once per clip."""
 
     version = 1
@@ -45,16 +44,20 @@ class MotionBlur(ClipCorruption):
         """Draw the direction of the path."""
         return {"direction": rng.one_integer(0, _DIRECTIONS)}
 
-    def spoil(self, clip: Frames, params: Params, out: Frames, *, length: float) -> Achieved | str:
-        """Blur a clip."""
-        from corruptions.vision._blur import mean_over
+    def plan(
+        self, shape: tuple[int, ...], params: Params, *, length: float
+    ) -> tuple[MeanOver, Achieved] | str:
+        """Lay out the path."""
+        from corruptions.vision._blur import MeanOver
 
-        side = min(clip.shape[1:3])
+        side = min(shape[1:3])
         steps = 2 * round((length * side - 1) / 2) + 1
         if steps < 3:
             return "the picture is too small for a path"
-        mean_over(clip, _path(params["direction"], steps), out)
-        return {"length": round(steps / side, 6), "pixels": steps}
+        return MeanOver(_path(params["direction"], steps)), {
+            "length": round(steps / side, 6),
+            "pixels": steps,
+        }
 
 
 def _path(direction: int, steps: int) -> npt.NDArray[np.int64]:

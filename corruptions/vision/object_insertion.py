@@ -5,19 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from corruptions.vision._clip import ClipCorruption
 from corruptions.vision._face import UNITS, face_box
+from corruptions.vision._planned import PlannedCorruption
 from merbench.corruption import Measure
 from merbench.options import option
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
+    from corruptions.vision._objects import Insert
     from merbench.rng import Stream
     from merbench.types import Achieved, Params, Pool, Sample
-
-    Frames = npt.NDArray[np.uint8]
 
 _THINGS = ("hand", "mug", "phone", "scarf", "sunglasses", "surgical_mask")
 _TONES = 5
@@ -25,7 +21,7 @@ _SHIFT = 0.06  # of the face box's sides: nobody holds a mug twice at the same p
 
 
 @dataclass(frozen=True)
-class ObjectInsertion(ClipCorruption):
+class ObjectInsertion(PlannedCorruption):
     """A hand, a mug, a phone, a scarf, sunglasses or a surgical mask over a share of the face box.
 
     Which one, its colour and where exactly it is held are drawn once; a severity brings it as close as it
@@ -59,17 +55,21 @@ class ObjectInsertion(ClipCorruption):
             **face_box(sample),
         }
 
-    def spoil(self, clip: Frames, params: Params, out: Frames, *, area: float) -> Achieved | str:
-        """Hold an object in front of a face."""
-        from corruptions.vision._objects import OBJECTS, fit, paint
+    def plan(self, shape: tuple[int, ...], params: Params, *, area: float) -> tuple[Insert, Achieved] | str:
+        """Hold an object in front of a face, as near as it must be."""
+        from corruptions.vision._objects import Insert, fit, thing
 
         name = params["thing"] if self.thing == "drawn" else self.thing
-        height, width = clip.shape[1:3]
+        height, width = shape[1:3]
         left, top, right, bottom = params["box"]
         face = (left * width / UNITS, top * height / UNITS, right * width / UNITS, bottom * height / UNITS)
         if min(face[2] - face[0], face[3] - face[1]) < 8:
             return "the face is smaller than 8 pixels"
-        thing, shift = OBJECTS[name](params["tone"]), (params["shift"][0], params["shift"][1])
-        size, covered = fit(thing, face, shift, area)
-        paint(thing, face, shift, size, clip, out)
-        return {"area": round(covered, 4), "thing": name, "size": size, "box_from": params["box_from"]}
+        drawn, shift = thing(name, params["tone"]), (params["shift"][0], params["shift"][1])
+        size, covered = fit(drawn, face, shift, area)
+        return Insert(drawn, face, shift, size), {
+            "area": round(covered, 4),
+            "thing": name,
+            "size": size,
+            "box_from": params["box_from"],
+        }

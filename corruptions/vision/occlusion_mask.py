@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from merbench.corruption import Corruption, Measure
+from corruptions.vision._planned import PlannedCorruption
+from merbench.corruption import Measure
 from merbench.options import option
 
 if TYPE_CHECKING:
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from corruptions.vision._masks import Cover
     from merbench.rng import Stream
-    from merbench.types import Achieved, Batch, Params, Pool, Sample
+    from merbench.types import Achieved, Params, Pool, Sample
 
 _RECTANGLES = 20
 _SIDE = (160, 460)  # of a rectangle, in 1/1024 of the frame's: 16 % to 45 %, as large as hands and phones are
@@ -25,7 +27,7 @@ _COLOUR = {"grey": 128, "black": 0}
 
 
 @dataclass(frozen=True)
-class OcclusionMask(Corruption):
+class OcclusionMask(PlannedCorruption):
     """Opaque rectangles over an exact share of every frame, held still or drifting through the clip.
 
     The rectangles have an order that is drawn once. A severity hides them one after the other until its
@@ -34,7 +36,6 @@ class OcclusionMask(Corruption):
     """
 
     version = 1
-    changes = ("vision",)
     exactness = "exact"
     severity: ClassVar = {"area": (0.10, 0.20, 0.30, 0.45, 0.60)}
     measure = Measure("area", "area", worse="higher", kind="per-sample", tolerance=0.01)
@@ -63,38 +64,18 @@ class OcclusionMask(Corruption):
             "rounding": rng.one_uniform(),
         }
 
-    def apply(
-        self, batch: Batch, params: Sequence[Params], pool: Pool, *, area: float
-    ) -> tuple[Batch, list[Achieved]]:
-        """Cover every clip's frames."""
-        frames = batch.frames
-        covered = frames.with_values(np.empty_like(frames.values))  # `cover` writes every present row
-        achieved: list[Achieved] = []
-        for clip, row, out in zip(frames, params, covered, strict=True):
-            if clip is None or out is None or clip.size == 0:
-                achieved.append({"applied": False, "area": None, "reason": "there are no frames"})
-            else:
-                hidden = self._cover(clip, row, area, out)
-                achieved.append({"applied": True, "area": round(hidden / (clip.shape[1] * clip.shape[2]), 6)})
-        return batch.replace(frames=covered), achieved
+    def plan(self, shape: tuple[int, ...], params: Params, *, area: float) -> tuple[Cover, Achieved]:
+        """Count the pixels to cover, and lay out the way of the mask."""
+        from corruptions.vision._masks import Cover
 
-    def _cover(
-        self, clip: npt.NDArray[np.uint8], params: Params, area: float, out: npt.NDArray[np.uint8]
-    ) -> int:
-        from corruptions.vision._masks import cover, hide
-
-        count, height, width, _ = clip.shape
+        count, height, width, _ = shape
         pixels = int(area * height * width + params["rounding"])
-        mask = hide(np.array(params["rectangles"]), height, width, pixels)
-        masks = _drifting(mask, params["drift"], count) if self.motion == "drift" else mask[np.newaxis]
-        flat = (count, height * width * 3)
-        cover(clip.reshape(flat), masks.reshape(-1, flat[1]), _COLOUR[self.fill], out.reshape(flat))
-        return pixels
+        shifts = _drift(params["drift"], count, height, width) if self.motion == "drift" else None
+        cover = Cover(np.array(params["rectangles"]), pixels, _COLOUR[self.fill], shifts)
+        return cover, {"area": round(pixels / (height * width), 6)}
 
 
-def _drifting(mask: npt.NDArray[np.bool_], drift: Sequence[int], count: int) -> npt.NDArray[np.bool_]:
-    """Return a mask per frame: the same shape, by the last frame moved by nearly `drift` / 1024 of a side."""
-    height, width = mask.shape[0], mask.shape[1] // 3
-    down = [drift[0] * height * f // (1024 * count) for f in range(count)]
-    right = [drift[1] * width * f // (1024 * count) for f in range(count)]
-    return np.stack([np.roll(mask, (y, 3 * x), axis=(0, 1)) for y, x in zip(down, right, strict=True)])
+def _drift(drift: Sequence[int], count: int, height: int, width: int) -> npt.NDArray[np.int64]:
+    """Return how far the mask is moved in every frame, by the last one nearly `drift` / 1024 of a side."""
+    along = np.arange(count)[:, None]
+    return np.asarray(np.array(drift) * (height, width) * along // (1024 * count), dtype=np.int64)

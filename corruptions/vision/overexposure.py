@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from corruptions.vision._clip import ClipCorruption
+from corruptions.vision._planned import Change, PlannedCorruption
 from merbench.corruption import Measure
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    from collections.abc import Sequence
+    from typing import Self
 
+    import numpy.typing as npt
+    import torch
+
+    from merbench.device import DeviceBatch
     from merbench.rng import Stream
     from merbench.types import Achieved, Params, Pool, Sample
 
@@ -21,7 +26,28 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Overexposure(ClipCorruption):
+class Replace(Change):
+    """Every level replaced by its entry of `levels` [256], which are the severity's."""
+
+    levels: npt.NDArray[np.uint8]
+
+    def write(self, clip: Frames, out: Frames) -> None:
+        """Replace a clip's levels."""
+        import cv2
+
+        rows = (-1, clip.shape[2] * clip.shape[3])
+        cv2.LUT(clip.reshape(rows), self.levels, dst=out.reshape(rows))  # numpy's `take` is 15 times as slow
+
+    @classmethod
+    def on_device(cls, changes: Sequence[Self], clips: torch.Tensor) -> torch.Tensor:
+        """Replace the levels of clips."""
+        from corruptions.vision._device import looked_up, uploaded
+
+        return looked_up(clips, uploaded(changes[0].levels, clips))
+
+
+@dataclass(frozen=True)
+class Overexposure(PlannedCorruption):
     """More light than the camera is set for: twice as much per stop, and what is too much is white."""
 
     version = 1
@@ -42,10 +68,30 @@ class Overexposure(ClipCorruption):
         """Draw nothing."""
         return {}
 
+    def plan(self, shape: tuple[int, ...], params: Params, *, stops: float) -> tuple[Replace, Achieved]:
+        """Look up the severity's levels."""
+        return Replace(_levels(stops)), {"stops": stops}
+
     def spoil(self, clip: Frames, params: Params, out: Frames, *, stops: float) -> Achieved | str:
-        """Overexpose a clip."""
-        np.take(_levels(stops), clip, out=out, mode="clip")
-        return {"stops": stops, "white": round(float(np.mean(out == 255)), 4)}
+        """Overexpose a clip, and say how much of it is white."""
+        report = super().spoil(clip, params, out, stops=stops)
+        if isinstance(report, str):
+            return report
+        return {**report, "white": round(np.count_nonzero(out == 255) / out.size, 4)}
+
+    def apply_on_device(
+        self, batch: DeviceBatch, params: Sequence[Params], pool: Pool, *, stops: float
+    ) -> tuple[DeviceBatch, list[Achieved]]:
+        """Overexpose every clip, and say how much of each is white."""
+        from merbench.device import runs
+
+        batch, achieved = super().apply_on_device(batch, params, pool, stops=stops)
+        for rows, clips in runs(batch.frames, [report["applied"] or None for report in achieved]):
+            if achieved[rows.start]["applied"]:
+                shares = (clips == 255).flatten(1).double().mean(1).tolist()
+                for report, white in zip(achieved[rows.start : rows.stop], shares, strict=True):
+                    report["white"] = round(white, 4)
+        return batch, achieved
 
 
 @cache

@@ -24,6 +24,7 @@ class VideoCodec(ClipCorruption):
 
     version = 1
     exactness = "pinned"
+    libraries = ("av",)
     is_random = False
     severity: ClassVar = {"quantiser": (28.0, 34.0, 39.0, 44.0, 49.0)}
     measure = Measure("quantiser", "quantiser", worse="higher", kind="per-sample", tolerance=0.0)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from merbench.cli import (
+    _ablate,
     _check,
     _compare,
     _corrupt,
@@ -16,6 +17,7 @@ from merbench.cli import (
     _leaderboard,
     _list,
     _model,
+    _protocol,
     _report,
     _suite,
     _train,
@@ -54,12 +56,14 @@ app.command("list")(_list.list_plugins)
 app.command("corrupt")(_corrupt.corrupt)
 app.command("eval")(_eval.evaluate)
 app.command("train")(_train.train)
+app.command("ablate")(_ablate.ablate)
 app.command("compare")(_compare.compare)
 app.command("check")(_check.check)
 app.command("report")(_report.report)
 app.command("paper")(_report.paper)
 app.add_typer(_list.show, name="show", help="Show one thing in full.")
 app.add_typer(_dataset.dataset, name="dataset", help="Look at a dataset on disk.")
+app.add_typer(_protocol.protocol, name="protocol", help="Hold data against an evaluation protocol.")
 app.add_typer(_model.model, name="model", help="Look at a model, or fit several to each other.")
 app.add_typer(_suite.suite, name="suite", help="Look at a suite, make it again, or export it.")
 app.add_typer(

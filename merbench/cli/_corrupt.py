@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +21,10 @@ def corrupt(
     recipe_only: Annotated[
         bool, typer.Option("--recipe-only", help="Write only recipe.json, which says what the suite is.")
     ] = False,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="A table of labels that people gave to the corrupted clips (docs/faces.md)."),
+    ] = None,
     workers: Workers = 2,
     json: AsJson = False,
 ) -> None:
@@ -30,9 +34,14 @@ def corrupt(
     """
     from merbench.cli._console import emit, progress, say, size
     from merbench.suites.build import build_suite, write_recipe
+    from merbench.suites.faces import tell_faces
     from merbench.suites.idle import idle_cells
+    from merbench.suites.overlay import read_overlay
 
     plan = make_plan()
+    if labels is not None:
+        ids = [u.id for u in plan.utterances]
+        plan = replace(plan, overlay=read_overlay(labels, plan.cells, ids, plan.dataset.labels))
     folder = out or default_folder(plan)
     if recipe_only:
         write_recipe(plan, folder)
@@ -59,6 +68,10 @@ def corrupt(
         written = sum(shard["bytes"] for shard in suite.manifest["shards"].values())
         say(f"wrote {folder} ({size(written)}): {suite.size} samples, {len(suite.cells)} cells")
         say(f"recipe_id    {suite.recipe_id}\ncontent_root {suite.content_root}")
+        if suite.overlay is not None:
+            say(f"labels laid over {suite.overlay.clips} clips, of {len(suite.overlay.votes)} cells")
+        if "faces" in suite.manifest:
+            say(tell_faces(suite.manifest["faces"], suite.cells))
         for one in idle:
             levels = ", ".join(map(str, one.severities))
             say(f"note: {one.corruption} applies to no sample at severity {levels}: {one.reason}")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from merbench.cli._arguments import AsJson, Frames, FrameSize, Root, SampleRate
+
+if TYPE_CHECKING:
+    from merbench.datasets import CheckReport
 
 dataset = typer.Typer(no_args_is_help=True)
 
@@ -27,10 +30,19 @@ def check(
 ) -> None:
     """Decode everything, count it, and report defects and duplicates; exit 1 if something is unusable."""
     from merbench.cli._arguments import open_dataset
+
+    show_report(
+        open_dataset(name, root, sample_rate, frames, frame_size).check(),
+        "usable",
+        "not usable as it is",
+        json=json,
+    )
+
+
+def show_report(report: CheckReport, good: str, bad: str, *, json: bool) -> None:
+    """Print what a check found and that this is `good`, or else `bad` and exit 1."""
     from merbench.cli._console import emit, out
 
-    reader = open_dataset(name, root, sample_rate, frames, frame_size)
-    report = reader.check()
     if json:
         from dataclasses import asdict
 
@@ -42,6 +54,6 @@ def check(
         style = {"error": "red", "warning": "yellow", "info": "dim"}
         for finding in report.findings:
             console.print(f"[{style[finding.level]}]{finding.level}[/]  {finding.where}: {finding.what}")
-        console.print("usable" if report.ok else "[red]not usable as it is[/red]")
+        console.print(good if report.ok else f"[red]{bad}[/red]")
     if not report.ok:
         raise typer.Exit(1)

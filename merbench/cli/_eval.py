@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from merbench.cli._arguments import AsJson, MakePlan, Out, Workers, given, takes_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from merbench.suites.source import Source
+    from merbench.types import JSON
 
 
 @takes_plan
@@ -35,7 +39,20 @@ def evaluate(
     labels: Annotated[
         str, typer.Option(help="strict, subset (score shared classes) or closed (missing ones: recall 0).")
     ] = "strict",
-    metric: Annotated[str, typer.Option(help="The metric the table shows.")] = "uar",
+    labels_overlay: Annotated[
+        Path | None,
+        typer.Option(help="A table of labels that people gave to the corrupted clips (docs/faces.md)."),
+    ] = None,
+    attack: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="name or name:key=value,... (may be repeated): attack the model as well, at the same "
+            "severities; 'merbench list attacks', docs/attacks.md."
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="The metric the table shows. Default: the protocol's or the task's.")
+    ] = None,
     batch_size: Annotated[str, typer.Option(help="Rows per call, or 'auto'.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[
@@ -67,16 +84,18 @@ def evaluate(
     from merbench.evaluation.run import evaluate as run_and_score
     from merbench.evaluation.run import folder_name
     from merbench.evaluation.sensitivity import compare_prompts, prompts_table
-    from merbench.evaluation.table import require_metric, run_table
+    from merbench.evaluation.table import further_tables, label_metric, require_metric, run_table
     from merbench.models._load import with_option
+    from merbench.protocols import primary_metric
+    from merbench.suites.overlay import read_overlay
 
-    require_metric(metric)
     _return_memory()
     source: Source
     if suite is not None:
         from merbench.suites.store import Suite
 
-        if ignored := given(make_plan):
+        # Attacks are not of the suite, and have severities and random starts of their own.
+        if ignored := [o for o in given(make_plan) if not (attack and o in ("--severity", "--seed"))]:
             raise MerbenchError(
                 f"a suite is evaluated as it was built, and {', '.join(ignored)} would change it",
                 fix="leave that out, or leave --suite out to stream the cells",
@@ -84,6 +103,12 @@ def evaluate(
         source = Suite.open(suite)
     else:
         source = make_plan()
+    if source.facts.protocol is not None:
+        metric = metric or primary_metric(source.facts.to_json())
+    if metric is not None:
+        require_metric(metric, source.facts.task)
+    measured = None if reference is None else read_result(reference)
+    _require_reference(measured, source.facts.protocol)
     if batch_size != "auto" and not (batch_size.isdecimal() and int(batch_size) > 0):
         raise MerbenchError(
             f"--batch-size cannot be '{batch_size}'", fix="write 'auto' or a positive whole number"
@@ -92,9 +117,13 @@ def evaluate(
     settings: dict[str, Any] = {
         "label_mode": labels,
         "batch_size": size,
-        "reference": None if reference is None else read_result(reference),
+        "reference": measured,
         "verify": verify,
         "allow_contaminated": allow_contaminated,
+        "overlay": None
+        if labels_overlay is None
+        else read_overlay(labels_overlay, source.cells, [u.id for u in source.index()], source.facts.labels),
+        **(_attacks(attack, make_plan) if attack else {}),
         "device": device,
         "precision": precision,
         "workers": workers,
@@ -108,6 +137,8 @@ def evaluate(
         results[name] = result
         if not json:
             console().print(run_table(result, metric=metric).rich())
+            for table in further_tables(result, metric):
+                console().print(table.rich())
         say(_passes(result["cost"]))
         say(f"predictions: {folder / 'predictions.parquet'}\nresult:      {folder / 'result.json'}")
     if len(specs) == 1:
@@ -118,7 +149,33 @@ def evaluate(
     if json:
         emit(comparison)
     else:
-        console().print(prompts_table(comparison, model, metric=metric).rich())
+        console().print(prompts_table(comparison, model, metric=label_metric(metric)).rich())
+
+
+def _attacks(specs: list[str], make_plan: MakePlan) -> dict[str, Any]:
+    """Return the arguments of `evaluate` that say how to attack: severities and seed as of the noise."""
+    from merbench.attacks import parse_attack
+    from merbench.suites.plan import parse_severities
+
+    chosen = cast("functools.partial[Any]", make_plan).keywords
+    return {
+        "attacks": [parse_attack(spec) for spec in specs],
+        "severities": parse_severities(chosen["severity"] or "1-5"),
+        "seed": chosen["seed"],
+    }
+
+
+def _require_reference(result: dict[str, Any] | None, protocol: Mapping[str, JSON] | None) -> None:
+    """Check that a run to which errors are relative is of the model that the protocol names, if it does."""
+    from merbench.errors import MerbenchError
+
+    wanted = (protocol or {}).get("reference")
+    if result is not None and wanted is not None and result["model"]["name"] != wanted:
+        raise MerbenchError(
+            f"the protocol's errors are relative to {wanted}, and --reference is a run of "
+            f"{result['model']['name']}",
+            fix=f"evaluate {wanted} by the protocol and give its folder",
+        )
 
 
 def _return_memory() -> None:

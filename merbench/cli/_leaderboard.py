@@ -36,11 +36,15 @@ def add(
     licence: Annotated[str | None, typer.Option(help="Of its weights.")] = None,
     submitter: Annotated[str | None, typer.Option(help="Who adds it.")] = None,
     bibtex: Annotated[Path | None, typer.Option(help="A file with its BibTeX entry.")] = None,
-    metric: Annotated[str, typer.Option(help="What a new board is ranked by.")] = "uar",
+    metric: Annotated[
+        str | None, typer.Option(help="What a new board is ranked by. Default: the protocol's, or uar.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Compute a row from a run's answers, and keep the answers beside it."""
     from merbench.cli._console import emit, say
+    from merbench.evaluation.result import read_result
+    from merbench.evaluation.table import default_metric, label_metric
     from merbench.leaderboard.board import add_run
     from merbench.leaderboard.row import make_statement
 
@@ -52,7 +56,8 @@ def add(
         submitter=submitter,
         bibtex=None if bibtex is None else bibtex.read_text(encoding="utf-8"),
     )
-    path = add_run(run, board, statement, metric=metric)
+    ranked_by = metric or label_metric(default_metric(read_result(run)))  # boards are of the labels
+    path = add_run(run, board, statement, metric=ranked_by)
     if json:
         emit({"row": str(path), "predictions": str(path.with_suffix(".parquet"))})
     say(f"wrote {path} and its answers beside it\nnext: merbench leaderboard verify {board}")

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 show = typer.Typer(no_args_is_help=True)
 
-KINDS = ("corruptions", "datasets", "models", "recipes")
+KINDS = ("attacks", "corruptions", "datasets", "models", "protocols", "recipes", "studies")
 
 
 def list_plugins(
-    kind: Annotated[str, typer.Argument(help="corruptions, datasets, models or recipes")] = "corruptions",
+    kind: Annotated[
+        str, typer.Argument(help="corruptions, datasets, models, protocols, recipes or studies")
+    ] = "corruptions",
     json: AsJson = False,
 ) -> None:
     """List what is registered, ours and everybody else's."""
@@ -28,10 +30,13 @@ def list_plugins(
     if kind not in KINDS:
         raise MerbenchError(f"there is no list of '{kind}'", fix=f"choose one of {', '.join(KINDS)}")
     rows = {
+        "attacks": _attack_rows,
         "corruptions": _corruption_rows,
         "datasets": _dataset_rows,
         "models": _model_rows,
+        "protocols": _protocol_rows,
         "recipes": _recipe_rows,
+        "studies": _study_rows,
     }[kind]()
     if json:
         emit(rows)
@@ -50,6 +55,22 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return "" if value is None else str(value)
+
+
+def _attack_rows() -> list[dict[str, Any]]:
+    from merbench.attacks import attacks
+    from merbench.options import describe
+
+    return [
+        {
+            "name": name,
+            "about": " ".join((attacks[name].__doc__ or "").split("\n\n")[0].split()),
+            "alters": list(attacks[name].changes),
+            "knows": attacks[name].knows,
+            "options": [option for option, *_ in describe(attacks[name])],
+        }
+        for name in attacks.names()
+    ]
 
 
 def _corruption_rows() -> list[dict[str, Any]]:
@@ -72,6 +93,13 @@ def _corruption_rows() -> list[dict[str, Any]]:
 
 def _strengths(cls: type[Corruption]) -> str:
     return "; ".join(f"{key} {', '.join(f'{v:g}' for v in values)}" for key, values in cls.severity.items())
+
+
+def _twin(tolerance: int | None) -> str:
+    """Say what a card owes to know of its twin on a device."""
+    if tolerance is None:
+        return "none: the host does the work"
+    return "the same bytes" if tolerance == 0 else f"at most {tolerance} levels from the host's bytes"
 
 
 def _dataset_rows() -> list[dict[str, Any]]:
@@ -99,21 +127,36 @@ def _model_rows() -> list[dict[str, Any]]:
     return [{"name": name, "provider": models.entry(name).provider} for name in models.names()]
 
 
-def _recipe_rows() -> list[dict[str, Any]]:
-    from merbench.training.recipe import load_recipe, recipe_names
+def _protocol_rows() -> list[dict[str, Any]]:
+    from merbench.protocols import PROTOCOLS, load_protocol
 
-    recipes = [load_recipe(name) for name in recipe_names()]
+    protocols = [load_protocol(name) for name in PROTOCOLS.names()]
+    return [{"name": p.name, "title": p.title, "unit": p.unit, "metric": p.metric} for p in protocols]
+
+
+def _recipe_rows() -> list[dict[str, Any]]:
+    from merbench.training.recipe import RECIPES, load_recipe
+
+    recipes = [load_recipe(name) for name in RECIPES.names()]
     return [
         {"name": r.name, "about": r.about, "dataset": r.data.dataset, "stages": [s.name for s in r.stages]}
         for r in recipes
     ]
 
 
+def _study_rows() -> list[dict[str, Any]]:
+    from merbench.ablation.study import STUDIES, load_study
+
+    studies = [load_study(name) for name in STUDIES.names()]
+    return [{"name": s.name, "about": s.about, "arms": [arm.name for arm in s.arms]} for s in studies]
+
+
 @show.command("corruption")
 def show_corruption(
     name: Annotated[str, typer.Argument(help="e.g. audio/urban_noise")],
     preview: Annotated[
-        Path | None, typer.Option(help="A WAV file: write its five severities into --out, to hear.")
+        Path | None,
+        typer.Option(help="A sound, picture, video or .txt file: write its five severities into --out."),
     ] = None,
     folder: Annotated[Path, typer.Option("--out", help="Where the preview goes.")] = Path(),
     json: AsJson = False,
@@ -124,14 +167,20 @@ def show_corruption(
     from merbench.options import describe, split_spec
 
     cls = corruptions[split_spec(name)[0]]
-    for path in [] if preview is None else _preview(name, preview, folder):
-        say(f"wrote {path}")
+    if preview is not None:
+        from merbench.suites.plan import parse_corruption
+        from merbench.suites.preview import write_preview
+
+        corruption = parse_corruption(name, {})
+        for path in write_preview(corruption, preview, folder):
+            say(f"wrote {path}")
     card: dict[str, Any] = {
         "name": cls.name,
         "version": cls.version,
         "about": " ".join((cls.__doc__ or "").split("\n\n")[0].split()),
         "changes": list(cls.changes),
         "exactness": cls.exactness,
+        "device": _twin(cls.device_tolerance),
         "severity": {key: list(values) for key, values in cls.severity.items()},
         "label_validity": list(cls.label_validity),
         "validity_source": " ".join(cls.validity_source.split()),
@@ -160,41 +209,6 @@ def show_corruption(
             else:
                 table.add_row(key.replace("_", " "), _cell(value))
         out().print(table)
-
-
-def _preview(spec: str, source: Path, folder: Path) -> list[Path]:
-    """Write the five severities of an audio corruption of one WAV file into a folder."""
-    import soundfile
-
-    from merbench.datasets import default_root
-    from merbench.errors import MerbenchError
-    from merbench.files import atomic
-    from merbench.media.decode import read_audio
-    from merbench.suites.plan import parse_corruption
-    from merbench.types import SEVERITIES, Batch, MediaSpec, Pool, Sample, Utterance
-
-    corruption = parse_corruption(spec, {"noise_root": default_root("urbansound8k")})
-    if corruption.changes != ("audio",):
-        raise MerbenchError(
-            f"{corruption.name} cannot be heard", fix="--preview takes the audio corruptions and a WAV file"
-        )
-    decoded = read_audio(source, MediaSpec(sample_rate=None))
-    utterance = Utterance(id=source.stem, label="", split="")
-    sample = Sample(utterance=utterance, audio=decoded.audio, sample_rate=decoded.sample_rate)
-    pool = Pool((), lambda _: sample)
-    params = corruption.draw_all([sample], pool, "preview")
-    written = []
-    for severity in SEVERITIES:
-        batch, achieved = corruption.apply(Batch.of([sample]), params, pool, **corruption.strength(severity))
-        if not achieved[0]["applied"]:
-            raise MerbenchError(
-                f"{corruption.name} does not apply to {source}: {achieved[0].get('reason', '')}"
-            )
-        path = folder / f"{source.stem}-{corruption.name.replace('/', '-')}-{severity}.wav"
-        with atomic(path) as handle:
-            soundfile.write(handle, batch.audio[0], decoded.sample_rate, format="WAV", subtype="PCM_16")
-        written.append(path)
-    return written
 
 
 @show.command("dataset")
@@ -227,6 +241,29 @@ def show_dataset(name: Annotated[str, typer.Argument(help="e.g. ravdess")], json
             table.add_row(key.replace("_", " "), "; ".join(f"{k}: {v}" for k, v in value.items()))
         else:
             table.add_row(key.replace("_", " "), _cell(list(value) if isinstance(value, tuple) else value))
+    out().print(table)
+
+
+@show.command("protocol")
+def show_protocol(
+    name: Annotated[str, typer.Argument(help="A committed protocol, or a TOML file.")], json: AsJson = False
+) -> None:
+    """Show an evaluation protocol: data, merged classes, folds, cells, published counts, citation."""
+    from merbench.cli._console import emit, out
+    from merbench.protocols import describe, load_protocol
+
+    protocol = load_protocol(name)
+    if json:
+        emit({**protocol.to_json(), "sha256": protocol.sha256, "bibliography": list(protocol.bibliography)})
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for key, value in describe(protocol):
+        table.add_row(key, escape(value))
     out().print(table)
 
 
@@ -263,7 +300,9 @@ def show_recipe(
 @show.command("run")
 def show_run(
     folder: Annotated[Path, typer.Argument(help="A folder written by 'merbench eval'.")],
-    metric: Annotated[str, typer.Option(help="The metric the table shows.")] = "uar",
+    metric: Annotated[
+        str | None, typer.Option(help="The metric the table shows. Default: the protocol's or the task's.")
+    ] = None,
     form: Annotated[
         str | None, typer.Option("--format", help="text, markdown, csv or latex; default: for this terminal.")
     ] = None,
@@ -272,7 +311,7 @@ def show_run(
     """Compute every figure of a run again from its predictions, and show it if all agree."""
     from merbench.cli._console import emit, out, say
     from merbench.evaluation.result import recompute
-    from merbench.evaluation.table import run_table
+    from merbench.evaluation.table import further_tables, run_table
     from merbench.tables import require_format
 
     chosen = None if form is None else require_format(form)
@@ -283,6 +322,8 @@ def show_run(
     table = run_table(result, metric=metric)
     if chosen is None:
         out().print(table.rich())
+        for further in further_tables(result, metric):
+            out().print(further.rich())
         say("every figure was computed again from the predictions and agrees")
     else:
         typer.echo(table.to(chosen), nl=False)

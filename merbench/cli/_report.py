@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from merbench.cli._arguments import AsJson, Frames, FrameSize, NoiseRoot, Root, SampleRate, media_spec
+from merbench.cli._arguments import (
+    AsJson,
+    FaceDetectorFile,
+    Frames,
+    FrameSize,
+    NoiseRoot,
+    Root,
+    SampleRate,
+    media_spec,
+)
 
 Runs = Annotated[list[Path], typer.Argument(help="Folders written by 'merbench eval', over the same suite.")]
 Metric = Annotated[str, typer.Option(help="uar, accuracy, macro_f1 or weighted_f1.")]
@@ -38,6 +47,7 @@ def report(
     ] = None,
     root: Root = None,
     noise_root: NoiseRoot = None,
+    face_detector: FaceDetectorFile = None,
     sample_rate: SampleRate = "16000",
     frames: Frames = 16,
     frame_size: FrameSize = "224",
@@ -55,6 +65,7 @@ def report(
         suite=suite,
         root=root,
         noise_root=noise_root,
+        face_detector=face_detector,
         spec=media_spec(sample_rate, frames, frame_size),
     )
     told = write_report(

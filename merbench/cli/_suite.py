@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from merbench.cli._arguments import AsJson, NoiseRoot, Out, Root, Workers
+from merbench.cli._arguments import AsJson, FaceDetectorFile, NoiseRoot, Out, Root, Workers
 
 suite = typer.Typer(no_args_is_help=True)
 
@@ -37,6 +37,7 @@ def verify(folder: Folder, json: AsJson = False) -> None:
 def show(folder: Folder, json: AsJson = False) -> None:
     """Show what a suite holds: data, cells, roots, sizes."""
     from merbench.cli._console import emit, out, size
+    from merbench.suites.faces import lost_faces, tell_faces
     from merbench.suites.store import Suite
 
     opened = Suite.open(folder)
@@ -63,6 +64,12 @@ def show(folder: Folder, json: AsJson = False) -> None:
         root = opened.manifest["roots"][cell.cell_id][:8]
         table.add_row(cell.cell_id, cell.corruption, str(cell.severity or ""), options, root, size(written))
     console.print(table)
+    if opened.overlay is not None:
+        console.print(f"labels laid over {opened.overlay.clips} clips, of {len(opened.overlay.votes)} cells")
+    if "faces" in opened.manifest:
+        console.print(tell_faces(opened.manifest["faces"], opened.cells), soft_wrap=True)
+        if (lost := lost_faces(opened.manifest["faces"], opened.cells)) is not None:
+            console.print(lost.rich())
 
 
 @suite.command("rebuild")
@@ -70,6 +77,10 @@ def rebuild(
     source: Annotated[Path, typer.Argument(help="A suite's folder, or a recipe.json.")],
     root: Root = None,
     noise_root: NoiseRoot = None,
+    face_detector: FaceDetectorFile = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="The table of labels laid over it, where the folder is not at hand.")
+    ] = None,
     out: Out = None,
     workers: Workers = 2,
     json: AsJson = False,
@@ -83,7 +94,9 @@ def rebuild(
     from merbench.suites.rebuild import find_record, plan_from_record, rebuild_suite
 
     record = find_record(source)
-    plan = plan_from_record(record, root=root, noise_root=noise_root)
+    plan = plan_from_record(
+        record, root=root, noise_root=noise_root, face_detector=face_detector, labels=labels
+    )
     folder = out or (source if source.is_dir() else default_folder(plan))
     require_room(plan, folder)
     with progress("rebuilding", plan.size) as advance:

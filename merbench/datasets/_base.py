@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from merbench.errors import MerbenchError
 from merbench.options import build, canonical, split_spec
 from merbench.registry import Registry
@@ -17,6 +19,8 @@ from merbench.types import JSON, MediaSpec, Modality, Pool, Sample, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from merbench.targets import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +121,18 @@ class Dataset(ABC):
         """Whether text cells mean anything here."""
         return self.card.text_informative
 
+    @property
+    def task(self) -> Task | None:
+        """What is asked beside the label, with these options; ``None``: nothing."""
+        return None
+
+    def target_means(self) -> dict[str, list[float]]:
+        """Return the mean of every target in each split; nothing where there are no targets."""
+        rows: dict[str, list[tuple[float, ...]]] = {}
+        for u in self.utterances() if self.task is not None else ():
+            rows.setdefault(u.split, []).append(u.targets)
+        return {split: np.mean(rows[split], axis=0).tolist() for split in sorted(rows)}
+
     def label_counts(self) -> dict[str, dict[str, int]]:
         """Return how often each label occurs in each split, zeros included."""
         tally = Counter((u.split, u.label) for u in self.utterances())
@@ -126,6 +142,10 @@ class Dataset(ABC):
     def identity(self) -> dict[str, JSON]:
         """Return name and options as they enter a recipe."""
         return {"name": self.name, "options": canonical(self)}
+
+    def draw_options(self) -> dict[str, JSON]:
+        """Return the options that decide the content: with others it is another dataset of that name."""
+        return canonical(self, draw_only=True)
 
     def select(
         self, split: str | None = None, limit: int | None = None

@@ -46,7 +46,7 @@ class Source:
     sound of a `video` file is used, if there is any, unless `audio` is given; that of an excerpt is not.
     """
 
-    audio: MediaFile | None = None
+    audio: MediaFile | Excerpt | None = None
     video: MediaFile | Excerpt | None = None
     text: str | None = None
 
@@ -67,13 +67,15 @@ class Source:
     @property
     def files(self) -> tuple[MediaFile, ...]:
         """The files, each once."""
-        whole = self.video.path if isinstance(self.video, Excerpt) else self.video
-        return tuple(dict.fromkeys(file for file in (self.audio, whole) if file is not None))
+        parts = (self.audio, self.video)
+        files = [part.path if isinstance(part, Excerpt) else part for part in parts]
+        return tuple(dict.fromkeys(file for file in files if file is not None))
 
     @property
     def own_files(self) -> tuple[MediaFile, ...]:
         """The files that hold this utterance and no other."""
-        return tuple(f for f in self.files if not isinstance(self.video, Excerpt) or f != self.video.path)
+        shared = [part.path for part in (self.audio, self.video) if isinstance(part, Excerpt)]
+        return tuple(file for file in self.files if file not in shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,8 @@ class FileDataset(Dataset):
 
         def leaf(u: Utterance) -> str:
             media = [_content(file, digests) for file in (u.source.audio, u.source.video)]
-            return hash_json([*media, u.label, u.source.text, u.speaker, u.dialogue, u.split, dict(u.extra)])
+            facts = [u.label, u.source.text, u.speaker, u.dialogue, u.split, dict(u.extra)]
+            return hash_json([*media, *facts, *u.targets])
 
         return merkle_root({u.id: leaf(u) for u in utterances})
 

@@ -18,6 +18,7 @@ from merbench.datasets._files import FileDataset, Index, Source, note
 from merbench.datasets._tabular import read_columns
 from merbench.errors import MerbenchError
 from merbench.options import option
+from merbench.targets import Task
 from merbench.types import Utterance
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ _WINNER_COLUMNS = {"voice": "VoiceVote", "face": "FaceVote", "multimodal": "Mult
 _SUBSETS = {"voice": "{a}", "face": "{v}", "multimodal": "{av}"}
 
 _FATE = {"drop": "left out", "keep": "kept"}
+_VOTED = Task(kind="soft", targets=_LABELS)
 
 _POINTER = b"version https://git-lfs"
 _POINTER_BYTES = 1024  # the Git LFS specification: a pointer is smaller
@@ -119,14 +121,24 @@ class CremaD(FileDataset):
         "the emotion that was asked for, or the one that most raters perceived (ties are left out)",
     )
     question: Literal["multimodal", "voice", "face"] = option(
-        "multimodal", "what the raters of the perceived label were shown"
+        "multimodal", "what the raters were shown whose votes are the perceived label, or the soft ones"
     )
     known_bad: Literal["drop", "keep"] = option("drop", "the clips that are known to be defective")
+    target: Literal["label", "soft"] = option(
+        "label",
+        "soft: how the votes to the question are spread is asked too; clips without votes are left out",
+        later=True,
+    )
+
+    @property
+    def task(self) -> Task | None:
+        """The distribution of the votes, if it is asked."""
+        return _VOTED if self.target == "soft" else None
 
     @property
     def expected(self) -> Mapping[str, int]:
         """How many clips and actors were published; how many votes are tied was not."""
-        if self.label == "perceived":
+        if self.label == "perceived" or self.target == "soft":
             return {"speakers": self.card.expected["speakers"]}
         dropped = len(self.card.known_bad) if self.known_bad == "drop" else 0
         return {**self.card.expected, "utterances": self.card.expected["utterances"] - dropped}
@@ -158,6 +170,15 @@ class CremaD(FileDataset):
         if self.label == "perceived":
             everything, undecided = self._perceived(everything, ballots)
             findings += note("info", f"have no single winner by {self.question}: left out", undecided)
+        if self.target == "soft":
+            counts = {u.id: _counts(ballots, u.id, self.question) for u in everything}
+            unjudged = [id for id, votes in counts.items() if not sum(votes)]
+            findings += note("info", f"have no votes by {self.question}: left out", unjudged)
+            everything = [
+                replace(u, targets=tuple(n / sum(counts[u.id]) for n in counts[u.id]))
+                for u in everything
+                if sum(counts[u.id])
+            ]
         return Index(tuple(everything), tuple(findings))
 
     def _clips(self, root: Path) -> tuple[dict[str, Path], list[str]]:
@@ -218,6 +239,12 @@ def _utterance(
 def _winners(ballots: _Ballots, id: str, question: str) -> tuple[str, ...]:
     ballot = ballots.get(id, {}).get(question)
     return ballot.winners if ballot is not None else ()
+
+
+def _counts(ballots: _Ballots, id: str, question: str) -> tuple[int, ...]:
+    """Return a clip's votes in the order of the labels; none where they were not counted."""
+    ballot = ballots.get(id, {}).get(question)
+    return () if ballot is None or ballot.counts is None else ballot.counts
 
 
 def _read_ballots(root: Path) -> _Ballots:

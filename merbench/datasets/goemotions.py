@@ -3,8 +3,8 @@
 ``train.tsv``, ``dev.tsv`` and ``test.tsv`` have no header and the columns text, label numbers (``3,4`` is
 several) and id; ``labels.txt`` or ``emotions.txt`` beside them says what is counted. One label per row is
 scored here, so rows with several are left out; with ``multi_label=first`` the first of them in the order of
-the label set stands for all. Grouping comes before: a comment that is angry and annoyed has one of Ekman's
-emotions.
+the label set stands for all, and with ``target=emotions`` every row is asked which emotions are present.
+Grouping comes before: a comment that is angry and annoyed has one of Ekman's emotions.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from merbench.datasets._files import FileDataset, Index, Source, note
 from merbench.datasets._tabular import read_columns, read_utf8
 from merbench.errors import MerbenchError
 from merbench.options import option
+from merbench.targets import Task
 from merbench.types import Utterance
 
 if TYPE_CHECKING:
@@ -40,8 +41,9 @@ _EKMAN = {
     "surprise": ("confusion", "curiosity", "realization", "surprise"),
 }
 _GROUP = {label: group for group, members in _EKMAN.items() for label in members}
+_NONE = "neutral"
 _LABELS = {
-    "original": (*sorted(set(_GROUP) - {"neutral"}), "neutral"),  # emotions.txt: alphabetical, neutral last
+    "original": (*sorted(set(_GROUP) - {_NONE}), _NONE),  # emotions.txt: alphabetical, neutral last
     "ekman": tuple(_EKMAN),
 }
 _PUBLISHED = {"train": 43_410, "dev": 5_426, "test": 5_427}
@@ -77,6 +79,15 @@ class GoEmotions(FileDataset):
     multi_label: Literal["drop", "first"] = option(
         "drop", "rows with several labels: leave them out, or take the first in the order of the label set"
     )
+    target: Literal["label", "emotions"] = option(
+        "label", "emotions: which of them are present is asked, of every row", later=True
+    )
+
+    @property
+    def task(self) -> Task | None:
+        """Which emotions are present, if it is asked."""
+        emotions = tuple(name for name in self.labels if name != _NONE)
+        return Task(kind="multi-label", targets=emotions) if self.target == "emotions" else None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -115,10 +126,10 @@ class GoEmotions(FileDataset):
                 except MerbenchError as error:
                     findings.append(Finding("error", row.where, str(error)))
                     continue
-                if len(found) > 1 and self.multi_label == "drop":
+                if len(found) > 1 and self.multi_label == "drop" and self.target == "label":
                     several.append(row.cells["id"])
                 else:
-                    utterances[row.cells["id"]] = _utterance(row, split, found)
+                    utterances[row.cells["id"]] = _utterance(row, split, found, self.task)
         findings += note("info", f"{len(several)} rows with several labels are left out", several)
         return Index(tuple(u for _, u in sorted(utterances.items())), tuple(findings))
 
@@ -174,11 +185,12 @@ def _against_published(split: str, found: int, published: int) -> Iterator[Findi
         yield Finding(level, split, f"{found} rows, and {published} were published")
 
 
-def _utterance(row: Row, split: str, labels: list[str]) -> Utterance:
+def _utterance(row: Row, split: str, labels: list[str], task: Task | None) -> Utterance:
     return Utterance(
         id=row.cells["id"],
-        label=labels[0],
+        label=labels[0] if task is None else next((name for name in labels if name != _NONE), _NONE),
         split=split,
         extra={"labels": labels},
+        targets=() if task is None else tuple(float(name in labels) for name in task.targets),
         source=Source(text=unicodedata.normalize("NFC", row.cells["text"])),
     )

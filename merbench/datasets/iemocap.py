@@ -14,8 +14,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 
 from merbench.datasets._base import Card, Finding
 from merbench.datasets._files import FileDataset, Index, Source, note
@@ -23,6 +25,7 @@ from merbench.datasets._tabular import read_utf8
 from merbench.errors import MerbenchError
 from merbench.media.decode import Excerpt
 from merbench.options import option
+from merbench.targets import Task
 from merbench.types import Utterance
 
 if TYPE_CHECKING:
@@ -40,6 +43,12 @@ _ANNOTATED = re.compile(
 _SPOKEN = re.compile(rf"{_UTTERANCE} \[{_NUMBER}-{_NUMBER}\]:(?P<text>.*)")
 _TAG = re.compile(r"\s*(?:\[[^\]]*\]|\+\+[A-Z]+\+\+)")  # [LAUGHTER], ++BREATHING++
 _LEFT, _RIGHT = (0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0)
+_AFFECT = Task(
+    kind="dimensional",
+    targets=("valence", "arousal", "dominance"),
+    low=1,
+    steps=tuple(f"valence {step}" for step in range(1, 6)),
+)
 
 _EMOTIONS = {
     "ang": "angry",
@@ -59,8 +68,21 @@ _CLASSES = {
     "4way": {**_FOUR, "exc": "happy"},
     "4way-happy-only": _FOUR,
     "6way": {code: _EMOTIONS[code] for code in ("ang", "exc", "fru", "hap", "neu", "sad")},
+    "all": _EMOTIONS,
 }
-_PUBLISHED = {"ang": 1103, "exc": 1041, "fru": 1849, "hap": 595, "neu": 1708, "sad": 1084}
+_PUBLISHED = {
+    "ang": 1103,
+    "dis": 2,
+    "exc": 1041,
+    "fea": 40,
+    "fru": 1849,
+    "hap": 595,
+    "neu": 1708,
+    "oth": 3,
+    "sad": 1084,
+    "sur": 107,
+    "xxx": 2507,
+}
 _PUBLISHED_4WAY = {"Session1": 1085, "Session2": 1023, "Session3": 1151, "Session4": 1031, "Session5": 1241}
 
 
@@ -100,18 +122,32 @@ class Iemocap(FileDataset):
         },
     )
 
-    classes: Literal["4way", "4way-happy-only", "6way"] = option(
+    classes: Literal["4way", "4way-happy-only", "6way", "all"] = option(
         "4way",
-        "4way: excited counts as happy; 4way-happy-only: without excited; 6way: excited, frustrated apart",
+        "4way: excited counts as happy; 4way-happy-only: without excited; 6way: excited, frustrated apart; "
+        "all: every annotation, for protocols to merge",
     )
     tags: Literal["strip", "keep"] = option(
         "strip", "sounds written into the transcript, such as [LAUGHTER], which give the emotion away"
     )
+    target: Literal["label", "dimensions"] = option(
+        "label",
+        "dimensions: valence, arousal and dominance of the chosen classes are asked; the label is a step of "
+        "the valence scale then",
+        later=True,
+    )
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The chosen classes, sorted."""
+        """The chosen classes, sorted, or the steps of the valence scale."""
+        if self.target == "dimensions":
+            return _AFFECT.steps
         return tuple(sorted(set(_CLASSES[self.classes].values())))
+
+    @property
+    def task(self) -> Task | None:
+        """Valence, arousal and dominance, if they are asked."""
+        return _AFFECT if self.target == "dimensions" else None
 
     @property
     def expected(self) -> Mapping[str, int]:
@@ -120,7 +156,8 @@ class Iemocap(FileDataset):
         for code, label in _CLASSES[self.classes].items():
             labels[f"label {label}"] += _PUBLISHED[code]
         overall = self.card.expected if self.classes == "4way" else {"speakers": 10}
-        return {**overall, "utterances": labels.total(), **labels}
+        of_each = labels if self.target == "label" else {}
+        return {**overall, "utterances": labels.total(), **of_each}
 
     def read_index(self) -> Index:
         """Read every dialogue's annotation and find its files."""
@@ -143,12 +180,20 @@ class Iemocap(FileDataset):
                 if label is None:
                     outside[_EMOTIONS[turn.code]] += 1
                 elif turn.name in session.sounds:
-                    utterances.append(session.utterance(turn, label, keep_tags=self.tags == "keep"))
+                    utterance = session.utterance(turn, label, keep_tags=self.tags == "keep")
+                    utterances.append(self._rated(utterance, turn))
             findings += session.findings(_CLASSES[self.classes])
         if outside:
             counted = ", ".join(f"{n} {emotion}" for emotion, n in sorted(outside.items()))
             findings.append(Finding("info", f"classes={self.classes}", f"left out: {counted}"))
         return Index(tuple(sorted(utterances, key=lambda u: u.id)), tuple(findings))
+
+    def _rated(self, utterance: Utterance, turn: _Turn) -> Utterance:
+        """Return the utterance with what is asked of it."""
+        if self.target == "label":
+            return utterance
+        ratings = tuple(turn.ratings[name] for name in _AFFECT.targets)
+        return replace(utterance, label=_AFFECT.label(np.array([ratings]), self.labels)[0], targets=ratings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ one actor is in several clips.
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +21,7 @@ from merbench.datasets._files import FileDataset, Index, Source, note
 from merbench.datasets._tabular import read_columns
 from merbench.errors import MerbenchError
 from merbench.options import option
+from merbench.targets import Task
 from merbench.types import Utterance
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ _PUBLISHED = {"train": 3373, "test1": 411, "test2": 412, "test3": 834}
 _FOLDERS = ("mer2023train", "test-labels", ".")  # as the archives unpack, and all in one place
 _CLIPS = (".avi", ".mp4")  # of a clip in both forms, the last is taken
 _TRANSCRIPTS = "transcription-engchi-polish.csv"
+_VALENCE = Task(kind="dimensional", targets=("valence",))
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,21 @@ class Mer2023(FileDataset):
     language: Literal["chinese", "english"] = option(
         "chinese", f"which column of {_TRANSCRIPTS}: what was recognised, or its translation"
     )
+    target: Literal["label", "valence"] = option(
+        "label",
+        "valence: asked beside the emotion, as in MER-MULTI; clips without one are left out",
+        later=True,
+    )
+
+    @property
+    def task(self) -> Task | None:
+        """The valence, if it is asked."""
+        return _VALENCE if self.target == "valence" else None
+
+    @property
+    def expected(self) -> Mapping[str, int]:
+        """How many labelled clips there are; how many have a valence was not published."""
+        return self.card.expected if self.target == "label" else {}
 
     def read_index(self) -> Index:
         """Read the label files and find the clips."""
@@ -85,21 +102,29 @@ class Mer2023(FileDataset):
         absent = [f"{split}-label.csv" for split in _PUBLISHED if split not in labelled]
         findings += note("warning", "are not there: half of a download?", absent)
         utterances: dict[str, Utterance] = {}
+        unrated: list[str] = []
         for split, path in labelled.items():
             clips = _find_clips([root / folder / split for folder in _FOLDERS])
             missing = []
             for row in read_columns(path, ("name", "discrete")):
                 utterance = _utterance(split, row, clips, spoken)
+                valence = utterance.extra.get("valence")
                 wrong = self._wrong(row, utterance, utterances)
                 if wrong is not None:
                     findings.append(Finding("error", row.where, wrong))
                 elif utterance.source.video is None:
                     missing.append(utterance.id)
-                else:
+                elif self.target == "label":
                     utterances[utterance.id] = utterance
+                elif isinstance(valence, float):
+                    utterances[utterance.id] = replace(utterance, targets=(valence,))
+                else:
+                    unrated.append(utterance.id)
             findings += note("warning", f"are labelled and have no clip in {split}: left out", missing)
-            unlabelled = [f"{split}/{name}" for name in clips if name not in utterances]
+            known = utterances.keys() | set(unrated)
+            unlabelled = [f"{split}/{name}" for name in clips if name not in known]
             findings += note("info", "are clips without a label", unlabelled)
+        findings += note("info", "have no valence: left out", unrated)
         mute = [id for id, utterance in utterances.items() if utterance.source.text is None]
         findings += note("info", f"have no transcript in {_TRANSCRIPTS}", sorted(mute))
         return Index(tuple(sorted(utterances.values(), key=lambda u: u.id)), tuple(findings))

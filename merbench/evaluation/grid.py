@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from merbench.errors import MerbenchError
-from merbench.evaluation.predictions import OUT_OF_SET, PARSED, UNPARSED
+from merbench.evaluation.predictions import OUT_OF_SET, PARSED, TARGET_COLUMNS, UNPARSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -39,6 +39,7 @@ _COLUMNS = (
     "dialogue",
     "session",
     "extra",
+    *TARGET_COLUMNS,
 )
 
 
@@ -51,7 +52,9 @@ class Grid:
     is none; `agrees` is 1 where a text answer beside the logits names the same class, 0 where it does not,
     -1 where there is no such text; `applied` tells where the corruption applied. `ids`, `speakers`,
     `dialogues`, `sessions` and `extra` are per sample.
-    `unscored` counts the samples whose label is none of the classes.
+    `unscored` counts the samples whose label is none of the classes. Where a task asks for T targets
+    (`merbench.targets`), `target` [n, T] is what it asks for and `values` [K, n, T] what the model answered,
+    NaN where it answered nothing; elsewhere T is 0.
     """
 
     cells: tuple[Cell, ...]
@@ -67,6 +70,8 @@ class Grid:
     sessions: tuple[str | None, ...]
     extra: tuple[dict[str, Any], ...]
     unscored: int
+    target: npt.NDArray[np.float64]
+    values: npt.NDArray[np.float64]
 
     @property
     def clean(self) -> int:
@@ -102,7 +107,7 @@ def read_grid(
     reader = _Reader(tuple(cells), tuple(classes), frozenset(ignore))
     batches = predictions.to_batches() if isinstance(predictions, pa.Table) else predictions
     for batch in batches:
-        reader.add(batch.select(list(_COLUMNS)))
+        reader.add(batch.select([name for name in _COLUMNS if name in batch.schema.names]))
     return reader.grid()
 
 
@@ -137,7 +142,8 @@ class _Reader:
         agrees = pc.equal(batch["stated"], batch["prediction"]).cast(pa.int8())
         agrees = agrees.fill_null(-1).to_numpy(zero_copy_only=False)
         applied = batch["applied"].fill_null(False).to_numpy(zero_copy_only=False)
-        self.parts.append((cell, sample, label, status, answer, confidence, agrees, applied))
+        target, values = self._targets(batch)
+        self.parts.append((cell, sample, label, status, answer, confidence, agrees, applied, target, values))
 
     def _keep_facts(self, batch: pa.RecordBatch, sample: np.ndarray, known: int) -> None:
         """Keep the facts about the samples that were not there before this batch."""
@@ -191,24 +197,51 @@ class _Reader:
         table[given, :-1] = values.reshape(len(given), len(self.classes))
         return np.take_along_axis(table, answer[:, None], axis=1)[:, 0]
 
+    def _targets(self, batch: pa.RecordBatch) -> list[npt.NDArray[np.float64]]:
+        """Return both columns of targets, [rows, T]; NaN where one is null."""
+        if TARGET_COLUMNS[0] not in batch.schema.names or not len(batch):
+            return [np.empty((len(batch), 0))] * 2
+        width = len(batch["target"][0])
+        found = []
+        for name in TARGET_COLUMNS:
+            column = batch[name]
+            given = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+            flat = column.flatten().to_numpy(zero_copy_only=False)
+            sizes = pc.list_value_length(column).drop_null().to_numpy(zero_copy_only=False)
+            if (sizes != width).any() or np.isinf(flat).any():
+                raise MerbenchError(
+                    f"the predictions do not hold {width} finite numbers in every {name}",
+                    fix="evaluate the model again",
+                )
+            table = np.full((len(batch), width), np.nan)
+            table[given] = flat.reshape(len(given), width)
+            found.append(table)
+        return found
+
     def grid(self) -> Grid:
         """Lay the rows out, samples by id."""
         if not self.parts:
             raise MerbenchError("there are no predictions", fix="evaluate at least one sample")
-        cell, sample, label, status, answer, confidence, agrees, applied = map(
-            np.concatenate, zip(*self.parts, strict=True)
+        width = max(part[-1].shape[1] for part in self.parts)
+        parts = [part for part in self.parts if len(part[0])] or self.parts[:1]
+        if any(part[-1].shape[1] != width for part in parts):
+            raise MerbenchError(
+                "the predictions do not all ask for as many numbers", fix="evaluate the model again"
+            )
+        cell, sample, label, status, answer, confidence, agrees, applied, target, values = map(
+            np.concatenate, zip(*parts, strict=True)
         )
         ids = np.array(list(self.sample_code))
         place = cell * len(ids) + sample
         self._check_complete(np.bincount(place, minlength=len(self.cells) * len(ids)), ids)
 
-        def dense(values: np.ndarray) -> np.ndarray:
-            out = np.empty(len(self.cells) * len(ids), dtype=values.dtype)
-            out[place] = values
-            return out.reshape(len(self.cells), len(ids))
+        def dense(column: np.ndarray) -> np.ndarray:
+            out = np.empty((len(self.cells) * len(ids), *column.shape[1:]), dtype=column.dtype)
+            out[place] = column
+            return out.reshape(len(self.cells), len(ids), *column.shape[1:])
 
-        labels = dense(label)
-        self._check_labels(labels, ids)
+        labels, targets = dense(label), dense(target)
+        self._check_labels(labels, targets, ids)
         classes = np.array([self.class_code.get(name, -1) for name in self.label_code], dtype=np.int64)
         truth = classes[labels[0]]
         order = np.argsort(ids, kind="stable")
@@ -233,6 +266,8 @@ class _Reader:
             sessions=sessions,
             extra=tuple(json.loads(facts or "{}") for facts in extra),
             unscored=len(ids) - len(order),
+            target=targets[0][order],
+            values=dense(values)[:, order],
         )
 
     def _check_complete(self, flat: np.ndarray, ids: np.ndarray) -> None:
@@ -249,8 +284,8 @@ class _Reader:
                     fix="every cell scores exactly the clean cell's samples, each once: evaluate it again",
                 )
 
-    def _check_labels(self, labels: np.ndarray, ids: np.ndarray) -> None:
-        differs = (labels != labels[0]).any(axis=0)
+    def _check_labels(self, labels: np.ndarray, targets: np.ndarray, ids: np.ndarray) -> None:
+        differs = (labels != labels[0]).any(axis=0) | (targets != targets[0]).any(axis=(0, 2))
         if differs.any():
             raise MerbenchError(
                 f"the sample '{min(ids[differs])}' has one label in one cell and another in the next",

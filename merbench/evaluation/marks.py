@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from merbench.suites.source import Facts
     from merbench.types import Cell, Utterance
 
-Kind = Literal["contaminated", "out of domain", "unknown training data"]
+Kind = Literal["contaminated", "out of domain", "shared speakers", "unknown training data"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,10 @@ def _of_recordings(
         heard = {u.speaker for u in utterances if u.speaker is not None} & (record.speakers or frozenset())
         if seen:
             marks.append(Mark("contaminated", f"trained on {seen} of the {len(utterances)} samples"))
+        elif heard and facts.shares_speakers:
+            marks.append(
+                Mark("shared speakers", f"trained on {len(heard)} of them, as the split's authors meant")
+            )
         elif heard:
             marks.append(Mark("contaminated", f"trained on {len(heard)} of the speakers"))
     return marks

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
+
+from merbench.datasets._view import FOLD
+
+if TYPE_CHECKING:
+    from merbench.targets import Task
 
 PARSED = "ok"
 OUT_OF_SET = "out_of_set"
 UNPARSED = "unparsed"
 
-GROUP_FACTS = ("intensity", "gender")
+GROUP_FACTS = ("intensity", "gender", FOLD)
 """The facts about an utterance by which scores are broken down; a prediction row holds these and no others.
 
 A table may carry anything in its further columns (timestamps, raw text): none of it belongs in a
@@ -36,3 +43,14 @@ SCHEMA = pa.schema(
         ("extra", pa.string()),  # the utterance's `GROUP_FACTS` as JSON
     ]
 )
+
+TARGET_COLUMNS = ("target", "values")
+
+SCHEMA_WITH_TARGETS = SCHEMA.append(
+    pa.field("target", pa.list_(pa.float64()))  # what the task asks for, in its order
+).append(pa.field("values", pa.list_(pa.float64())))  # the model's; null where it has none
+
+
+def schema_of(task: Task | None) -> pa.Schema:
+    """Return the columns of the rows on a dataset with this task."""
+    return SCHEMA if task is None else SCHEMA_WITH_TARGETS

@@ -9,14 +9,19 @@ import pyarrow.parquet as pq
 
 from merbench.errors import MerbenchError
 from merbench.evaluation.metrics import confusion_matrix
+from merbench.evaluation.people import score_people
+from merbench.evaluation.relabelled import score_relabelled
 from merbench.evaluation.summary import scored_grid, summarise
 from merbench.files import write_json
 from merbench.hashing import hash_file
 from merbench.options import chosen
+from merbench.suites.overlay import FILE as OVERLAY
+from merbench.suites.overlay import Overlay
+from merbench.targets import Task
 from merbench.types import Cell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from merbench.evaluation.grid import Grid
@@ -33,41 +38,36 @@ SCHEMA_VERSION = 2
 def write_result(
     run: Run,
     source: Source,
-    adapter: Adapter,
+    model: Mapping[str, Any],
     labels: LabelMap,
     marks: Sequence[Mark],
     *,
     content_root: str | None,
     reference: dict[str, Any] | None = None,
+    overlay: Overlay | None = None,
+    tell_attacks: Callable[[Mapping[str, Any]], list[dict[str, Any]]] | None = None,
 ) -> dict[str, Any]:
     """Score a finished run, write ``result.json`` beside its predictions and return it.
 
     Args:
         run: the finished run.
         source: the suite it answered.
-        adapter: the model.
+        model: who answered (`model_facts`).
         labels: the label map it was scored with.
         marks: contamination and domain marks.
         content_root: of the suite, ``None`` if it was streamed and not hashed.
         reference: another run's result, for corruption errors relative to it.
+        overlay: labels that people gave to the corrupted clips; kept beside the predictions.
+        tell_attacks: makes ``attack_reliability`` of the metrics, for a run with attacks.
     """
     facts = source.facts
-    result = {
+    result: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
         "recipe_id": source.recipe_id,
         "content_root": content_root,
         "data": facts.to_json(),
         "cells": [cell.to_json() for cell in source.cells],
-        "model": {
-            "name": adapter.name,
-            "options": chosen(adapter),
-            "fingerprint": adapter.fingerprint(),
-            "labels": list(adapter.labels),
-            "uses": list(adapter.uses),
-            "trained_on": None
-            if adapter.trained_on is None
-            else sorted({record.dataset for record in adapter.trained_on}),
-        },
+        "model": dict(model),
         "labels": labels.to_json(),
         "marks": [mark.to_json() for mark in marks],
         "predictions": {"file": run.predictions.name, "sha256": hash_file(run.predictions)},
@@ -76,9 +76,34 @@ def write_result(
         "cost": run.cost,
         "ci": None,
     }
+    people = score_people(source.index(), facts, labels.classes)
+    if people:
+        result["people"] = people
+    if run.faces is not None:
+        result["faces"] = run.faces
     result["metrics"] = _metrics(run.predictions, result)
+    if overlay is not None:
+        write_json(run.folder / OVERLAY, overlay.to_json())
+        cells = _relabelled(run.predictions, result, overlay)
+        result["relabelled"] = {"file": OVERLAY, "sha256": overlay.sha256, "cells": cells}
+    if tell_attacks is not None:
+        result["attack_reliability"] = tell_attacks(result["metrics"])
     write_json(run.folder / "result.json", result)
     return result
+
+
+def model_facts(adapter: Adapter) -> dict[str, Any]:
+    """Return what a result says about a model."""
+    trained = adapter.trained_on
+    return {
+        "name": adapter.name,
+        "options": chosen(adapter),
+        "fingerprint": adapter.fingerprint(),
+        "labels": list(adapter.labels),
+        "uses": list(adapter.uses),
+        "trained_on": None if trained is None else sorted({record.dataset for record in trained}),
+        **({"targets": list(adapter.targets)} if adapter.targets else {}),
+    }
 
 
 def read_result(folder: Path) -> dict[str, Any]:
@@ -116,7 +141,11 @@ def recompute(folder: Path) -> dict[str, Any]:
     result = read_result(folder)
     predictions = scored_predictions(folder, result)
     fresh = json.loads(json.dumps(_metrics(predictions, result)))
-    if fresh != result["metrics"]:
+    relabelled = result.get("relabelled")
+    if relabelled is not None:
+        overlay = Overlay.read(folder / OVERLAY, relabelled["sha256"])
+        again = json.loads(json.dumps(_relabelled(predictions, result, overlay)))
+    if fresh != result["metrics"] or (relabelled is not None and again != relabelled["cells"]):
         raise MerbenchError(
             f"{folder / 'result.json'} does not follow from its predictions", fix="run 'merbench eval' again"
         )
@@ -178,7 +207,25 @@ def _metrics(predictions: Path, result: dict[str, Any]) -> dict[str, Any]:
         tuple(result["labels"]["classes"]),
         text_informative=result["data"]["text_informative"],
         reference=result["reference"],
+        task=task_of(result),
     )
+
+
+def task_of(result: Mapping[str, Any]) -> Task | None:
+    """Return what a run's data ask beside the label."""
+    task = result["data"].get("task")
+    return None if task is None else Task.from_json(task)
+
+
+def _relabelled(predictions: Path, result: dict[str, Any], overlay: Overlay) -> list[dict[str, Any]]:
+    classes = tuple(result["labels"]["classes"])
+    grid = scored_grid(
+        pq.ParquetFile(predictions).iter_batches(),
+        [Cell.from_json(cell) for cell in result["cells"]],
+        classes,
+        text_informative=result["data"]["text_informative"],
+    )
+    return score_relabelled(grid, classes, overlay)
 
 
 def _reference(result: dict[str, Any]) -> dict[str, Any]:

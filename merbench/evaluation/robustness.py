@@ -11,6 +11,9 @@ CE                        E_noisy / E_noisy of a reference model (Hendrycks & Di
 relative CE               R / R of the reference (ibid.)
 ========================= =========================================================================
 
+Of a metric that is an error itself (MAE), E = M, the drop is M_noisy - M_clean and the retention
+M_clean / M_noisy: smaller and greater are better as ever, and an unharmed model keeps 1.
+
 Severity is ordinal within a corruption and not commensurate between families, so an overall figure is
 a mean over severities, then corruptions, then families: `nested_weights`.
 """
@@ -48,13 +51,14 @@ def nested_weights(paths: Sequence[tuple[Hashable, ...]]) -> npt.NDArray[np.floa
     return np.array([prod(1 / len(children[path[:depth]]) for depth in range(len(path))) for path in paths])
 
 
-def robustness_score(clean: float, noisy: float) -> Score:
+def robustness_score(clean: float, noisy: float, *, is_error: bool = False) -> Score:
     """Return clean, noisy, drop (R) and retention; what NaN makes undefined is ``None``."""
+    better, worse = (noisy, clean) if is_error else (clean, noisy)
     return {
         "clean": to_json(clean),
         "noisy": to_json(noisy),
-        "drop": to_json(clean - noisy),
-        "retention": to_json(_over(noisy, clean)),
+        "drop": to_json(better - worse),
+        "retention": to_json(_over(worse, better)),
     }
 
 
@@ -71,10 +75,12 @@ def area_under_severity(clean: float, noisy: Mapping[int, float]) -> float | Non
     return to_json(sum((a + b) / 2 for a, b in pairwise(curve)) / len(SEVERITIES))
 
 
-def corruption_error(score: Score, reference: Score) -> float | None:
+def corruption_error(score: Score, reference: Score, *, is_error: bool = False) -> float | None:
     """Return E_noisy over the reference's, both means over the same severities; below 1 is better."""
     ours, theirs = score["noisy"], reference["noisy"]
-    return None if ours is None or theirs is None else to_json(_over(1 - ours, 1 - theirs))
+    if ours is None or theirs is None:
+        return None
+    return to_json(_over(ours, theirs) if is_error else _over(1 - ours, 1 - theirs))
 
 
 def relative_corruption_error(score: Score, reference: Score) -> float | None:

@@ -19,12 +19,14 @@ import pyarrow.parquet as pq
 
 from merbench.errors import MerbenchError
 from merbench.evaluation.environment import environment
-from merbench.evaluation.predictions import GROUP_FACTS, OUT_OF_SET, PARSED, SCHEMA, UNPARSED
+from merbench.evaluation.predictions import GROUP_FACTS, OUT_OF_SET, PARSED, UNPARSED, schema_of
 from merbench.evaluation.scorer import Batcher, Passes, Scorer
+from merbench.evaluation.valued import labels_of, target_columns
 from merbench.files import atomic, contents, sweep, write_json
 from merbench.hashing import hash_json
-from merbench.models import Answered
+from merbench.models import Answered, Valued
 from merbench.models._validate import choose
+from merbench.suites.faces import FaceTally
 from merbench.types import Cell
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from merbench.models import Adapter
     from merbench.models._validate import Answers
     from merbench.suites.source import Source
+    from merbench.targets import Task
     from merbench.types import Achieved, Utterance
 
 FORMAT = 2
@@ -49,6 +52,8 @@ class Run:
     predictions: Path
     cost: dict[str, Any]
     environment: dict[str, Any]
+    faces: dict[str, Any] | None = None
+    """Where boxes of faces came from and what the detector lost, if the suite looks for faces."""
 
 
 def run_model(
@@ -87,9 +92,11 @@ def run_model(
                 progress(pq.read_metadata(part).num_rows // len(source.cells))
             continue
         started = time.perf_counter()
-        passes = Passes()
-        rows = _work_item(source, shard, adapter, labels, batcher, passes, workers, progress)
+        passes, faces = Passes(), FaceTally()
+        rows = _work_item(source, shard, adapter, labels, batcher, passes, faces, workers, progress)
         facts = {"passes": passes.to_json(), "wall_s": time.perf_counter() - started}
+        if source.cropping is not None:
+            facts["faces"] = faces.to_json()
         with atomic(part) as handle:
             pq.write_table(
                 rows.replace_schema_metadata({"cost": json.dumps(facts)}), handle, compression="zstd"
@@ -98,8 +105,8 @@ def run_model(
             state["batch_size"] = batcher.size
             write_json(folder / "run.json", state)
     predictions = folder / "predictions.parquet"
-    _merge(parts, predictions)
-    return Run(folder, predictions, _cost(parts, batcher.size), state["environment"])
+    _merge(parts, predictions, schema_of(source.facts.task))
+    return Run(folder, predictions, _cost(parts, batcher.size), state["environment"], _faces(source, parts))
 
 
 def discard_parts(folder: Path) -> None:
@@ -186,20 +193,23 @@ def _work_item(
     labels: LabelMap,
     batcher: Batcher,
     passes: Passes,
+    faces: FaceTally,
     workers: int,
     progress: Callable[[int], None] | None,
 ) -> pa.Table:
+    task = source.facts.task
     order = {cell.cell_id: i for i, cell in enumerate(source.cells)}
     tables: list[tuple[int, pa.Table]] = []
     clean = Cell.clean()
     for chunk in source.chunks(shard, workers=workers):
         scorer = Scorer(adapter, chunk.clean, batcher, passes)
-        unapplied: list[Achieved] = [{"applied": False}] * len(chunk.utterances)
-        rows = _rows(clean, chunk.utterances, unapplied, scorer.clean_answers, adapter, labels)
+        faces.add(clean, chunk.achieved)
+        rows = _rows(clean, chunk.utterances, chunk.achieved, scorer.clean_answers, adapter, labels, task)
         tables.append((order[clean.cell_id], rows))
         for cell, batch, _, achieved in chunk.cells:
+            faces.add(cell, achieved)
             answers = scorer.answers(batch, achieved)
-            rows = _rows(cell, chunk.utterances, achieved, answers, adapter, labels)
+            rows = _rows(cell, chunk.utterances, achieved, answers, adapter, labels, task)
             tables.append((order[cell.cell_id], rows))
         if progress:
             progress(len(chunk.utterances))
@@ -214,11 +224,13 @@ def _rows(
     answers: Answers,
     adapter: Adapter,
     labels: LabelMap,
+    task: Task | None,
 ) -> pa.Table:
-    """Return the rows of `SCHEMA` of the utterances whose label is scored."""
+    """Return the rows (`merbench.evaluation.predictions`) of the utterances whose label is scored."""
     kept = [i for i, u in enumerate(utterances) if u.label in labels.classes]
     n = len(kept)
     who = [utterances[i] for i in kept]
+    given = choose(answers, kept)
     columns = {
         "cell_id": [cell.cell_id] * n,
         "sample_id": [u.id for u in who],
@@ -227,7 +239,7 @@ def _rows(
         "seed": [cell.seed] * n,
         "replicate": [cell.replicate] * n,
         "label": [u.label for u in who],
-        **_answer_columns(choose(answers, kept), adapter, labels),
+        **_answer_columns(given, adapter, labels, task),
         "applied": [bool(achieved[i]["applied"]) for i in kept],
         "speaker": [u.speaker for u in who],
         "dialogue": [u.dialogue for u in who],
@@ -236,18 +248,32 @@ def _rows(
             json.dumps({fact: u.extra[fact] for fact in sorted(GROUP_FACTS) if fact in u.extra}) for u in who
         ],
     }
-    return pa.table(columns, schema=SCHEMA)
+    if task is not None:
+        columns |= target_columns(given, columns, who, adapter, task, labels)
+    return pa.table(columns, schema=schema_of(task))
 
 
-def _answer_columns(answers: Answers, adapter: Adapter, labels: LabelMap) -> dict[str, Any]:
-    """Return the columns of `SCHEMA` that say what the model answered."""
+def _answer_columns(
+    answers: Answers, adapter: Adapter, labels: LabelMap, task: Task | None
+) -> dict[str, Any]:
+    """Return the columns of every run that say what the model answered."""
     if isinstance(answers, Answered):
-        spoken = _answer_columns(list(answers.texts), adapter, labels)
-        scored = _answer_columns(answers.logits, adapter, labels)
+        spoken = _answer_columns(list(answers.texts), adapter, labels, task)
+        scored = _answer_columns(answers.logits, adapter, labels, task)
         stated = [label or "" for label in spoken["prediction"]]
         return {**scored, "raw_output": spoken["raw_output"], "stated": stated}
-    n = len(answers)
+    if isinstance(answers, Valued) and answers.logits is not None and labels.table:
+        return _answer_columns(answers.logits, adapter, labels, task)
+    n = len(answers.values) if isinstance(answers, Valued) else len(answers)
     nothing: list[str | None] = [None] * n
+    if isinstance(answers, Valued):
+        return {
+            "prediction": labels_of(answers, adapter, task, labels),
+            "probabilities": pa.nulls(n, pa.list_(pa.float32())),
+            "raw_output": nothing,
+            "stated": nothing,
+            "parse_status": [PARSED] * n,
+        }
     if isinstance(answers, list):
         parsed = [adapter.parse(answer) for answer in answers]
         read = [None if label is None else labels.read_answer(label) for label in parsed]
@@ -273,11 +299,21 @@ def _answer_columns(answers: Answers, adapter: Adapter, labels: LabelMap) -> dic
     }
 
 
-def _merge(parts: Sequence[Path], predictions: Path) -> None:
+def _merge(parts: Sequence[Path], predictions: Path, schema: pa.Schema) -> None:
     """Join the work items into one file, one at a time."""
-    with atomic(predictions) as handle, pq.ParquetWriter(handle, SCHEMA, compression="zstd") as writer:
+    with atomic(predictions) as handle, pq.ParquetWriter(handle, schema, compression="zstd") as writer:
         for part in parts:
             writer.write_table(pq.read_table(part, partitioning=None).replace_schema_metadata(None))
+
+
+def _faces(source: Source, parts: Sequence[Path]) -> dict[str, Any] | None:
+    """Add up what the work items say about faces."""
+    if source.cropping is None:
+        return None
+    tally = FaceTally()
+    for part in parts:
+        tally.merge(json.loads(pq.read_metadata(part).metadata[b"cost"])["faces"])
+    return {**source.cropping, **tally.to_json()}
 
 
 def _cost(parts: Sequence[Path], batch_size: int) -> dict[str, Any]:

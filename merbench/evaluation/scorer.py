@@ -166,7 +166,7 @@ class Scorer:
         def fuse(part: npt.NDArray[np.int64]) -> Answers:
             there = {m: rows[part] for m, rows in present.items()}
             mine = {m: encoded[part] for m, encoded in encodings.items() if there[m].any()}
-            return check_output(adapter.fuse(mine, there), len(part), adapter.labels)
+            return check_output(adapter.fuse(mine, there), len(part), adapter.labels, adapter.targets)
 
         with blamed(adapter):
             return join(self._batcher.map(fuse, rows))
@@ -175,7 +175,7 @@ class Scorer:
         adapter = self._adapter
 
         def predict(part: Batch) -> Answers:
-            return check_output(adapter.predict(part), len(part), adapter.labels)
+            return check_output(adapter.predict(part), len(part), adapter.labels, adapter.targets)
 
         # take() leaves the bytes of hidden rows behind: what is absent cannot be peeked at.
         order, parts = self._in_batches(batch.only(*adapter.uses).take(rows), predict)

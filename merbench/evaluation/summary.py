@@ -1,6 +1,6 @@
 """From prediction rows to the figures of a result: every published number is made here, and only here.
 
-The summary is plain JSON. ``robustness`` always maps a metric (`SUMMARY_METRICS`) to its clean value,
+The summary is plain JSON. ``robustness`` always maps a metric (`summary_metrics`) to its clean value,
 its noisy value, the drop between them and the retention (`merbench.evaluation.robustness`).
 """
 
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from merbench.datasets._view import FOLD
 from merbench.errors import MerbenchError
-from merbench.evaluation import metrics
+from merbench.evaluation import metrics, target_metrics
 from merbench.evaluation.grid import STATUSES, Grid, read_grid
 from merbench.evaluation.metrics import SUMMARY_METRICS, confusion_matrix, to_json
 from merbench.evaluation.predictions import OUT_OF_SET, UNPARSED
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+    from merbench.targets import Task
     from merbench.types import Cell
 
 SCORED = "scored"
@@ -54,6 +56,7 @@ def summarise(
     *,
     text_informative: bool = True,
     reference: Mapping[str, Any] | None = None,
+    task: Task | None = None,
 ) -> dict[str, Any]:
     """Compute the metrics part of a result.
 
@@ -65,13 +68,15 @@ def summarise(
             applicable``, have no metrics and enter no aggregate. Neither does a cell that applied to no
             sample.
         reference: the summary of a reference model over the same cells, for CE and mCE.
+        task: what is asked beside the label; its metrics (`merbench.evaluation.target_metrics`) stand beside
+            those of the labels, null where the model does not answer it.
 
     Returns:
         ``classes``, ``n``, ``unscored``; ``cells`` (one entry each, with its metrics over all samples
         and over those to which the corruption applied); ``corruptions`` (one per corruption and
         options, seeds and replicates averaged, with every severity), ``families``, ``overall``;
         ``worst_corruption`` by metric; ``groups``: the same robustness by expressed intensity, gender
-        and speaker, with the gap between the best and the worst group; ``relative``: CE and relative
+        and speaker, and by fold where a protocol has folds, with the gap between the best and the worst group; ``relative``: CE and relative
         CE by corruption, and their means, null without a reference. Undefined figures are null.
 
     Raises:
@@ -79,7 +84,7 @@ def summarise(
             a corruption.
     """
     results = _Results(
-        scored_grid(predictions, cells, classes, text_informative=text_informative), tuple(classes)
+        scored_grid(predictions, cells, classes, text_informative=text_informative), tuple(classes), task
     )
     position = {cell.cell_id: k for k, cell in enumerate(results.grid.cells)}
     corruptions = [_corruption(results, members) for members in results.variants.values()]
@@ -99,10 +104,22 @@ def summarise(
             for family, members in results.families.items()
         ],
         "overall": results.robustness(results.noisy),
-        "worst_corruption": {metric: _worst(corruptions, metric) for metric in SUMMARY_METRICS},
+        "worst_corruption": {metric: _worst(corruptions, metric) for metric in results.names},
         "groups": _groups(results),
-        "relative": None if reference is None else _relative(corruptions, reference["corruptions"]),
+        "relative": None
+        if reference is None
+        else _relative(corruptions, reference["corruptions"], results.names),
     }
+
+
+def summary_metrics(task: Task | None) -> tuple[str, ...]:
+    """Return the metrics that robustness scores are made of: those of the labels, then the task's."""
+    return (*SUMMARY_METRICS, *target_metrics.metrics_of(task))
+
+
+def is_error(metric: str) -> bool:
+    """Tell whether less of a metric is better."""
+    return metric in target_metrics.METRICS and target_metrics.METRICS[metric].is_error
 
 
 def scored_grid(
@@ -133,6 +150,12 @@ class _Results:
 
     grid: Grid
     classes: tuple[str, ...]
+    task: Task | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The metrics that robustness scores are made of."""
+        return summary_metrics(self.task)
 
     @cached_property
     def confusion(self) -> metrics.Counts:
@@ -140,7 +163,15 @@ class _Results:
 
     @cached_property
     def scalars(self) -> dict[str, metrics.Floats]:
-        return metrics.scalars(self.confusion)
+        return self.scalars_of(self.confusion, slice(None), slice(None))
+
+    def scalars_of(self, confusion: metrics.Counts, cells: Any, rows: Any) -> dict[str, metrics.Floats]:
+        """Return every metric of these cells over these samples, whose confusions are given."""
+        found = metrics.scalars(confusion)
+        if self.task is None:
+            return found
+        truth, values = self.grid.target[rows], self.grid.values[cells][:, rows]
+        return found | target_metrics.scalars(self.task, truth, values, found["weighted_f1"])
 
     @cached_property
     def noisy(self) -> list[int]:
@@ -162,18 +193,18 @@ class _Results:
 
     def robustness(self, members: Sequence[int]) -> Robustness:
         """Return the robustness over some corrupted cells; nothing is averaged over no cells."""
-        return {name: self._score(self.scalars[name], members) for name in SUMMARY_METRICS}
+        return {name: self._score(name, self.scalars[name], members) for name in self.names}
 
-    def _score(self, values: metrics.Floats, members: Sequence[int]) -> Score:
+    def _score(self, name: str, values: metrics.Floats, members: Sequence[int]) -> Score:
         noisy = float(self.weights(members) @ values[members]) if members else nan
-        return robustness_score(float(values[self.grid.clean]), noisy)
+        return robustness_score(float(values[self.grid.clean]), noisy, is_error=is_error(name))
 
     def group_robustness(self, groups: npt.NDArray[np.int64], count: int) -> list[Robustness]:
         """Return the overall robustness within each group of samples; `groups` is -1 for "in none"."""
         confusion = confusion_matrix(self.grid.truth, self.grid.answer, len(self.classes), groups, count)
         values = {"uar": metrics.uar(confusion), "accuracy": metrics.accuracy(confusion)}
         return [
-            {name: self._score(values[name][:, group], self.noisy) for name in GROUP_METRICS}
+            {name: self._score(name, values[name][:, group], self.noisy) for name in GROUP_METRICS}
             for group in range(count)
         ]
 
@@ -230,9 +261,19 @@ def _cell(results: _Results, k: int) -> dict[str, Any]:
             "agreement": _agreement(grid.agrees[k]),
             "per_class": metrics.per_class(confusion, results.classes),
             "confusion": confusion.tolist(),
+            **({} if results.task is None else {"per_target": _per_target(results, results.task, k)}),
         },
         "robustness": None if cell.is_clean else results.robustness([k]),
         "applied": None if cell.is_clean else _applied(results, k),
+    }
+
+
+def _per_target(results: _Results, task: Task, k: int) -> dict[str, dict[str, float | None]]:
+    """Return a cell's metrics of every target of its own."""
+    found = target_metrics.by_target(task, results.grid.target, results.grid.values[k])
+    return {
+        target: {name: to_json(figure[t]) for name, figure in found.items()}
+        for t, target in enumerate(task.targets)
     }
 
 
@@ -246,9 +287,10 @@ def _applied(results: _Results, k: int) -> Robustness:
     """Return the cell's robustness over the samples to which it applied, clean on the same ones."""
     grid = results.grid
     rows = grid.applied[k]
-    answers = grid.answer[[grid.clean, k]][:, rows]
-    values = metrics.scalars(confusion_matrix(grid.truth[rows], answers, len(results.classes)))
-    return {name: robustness_score(*values[name]) for name in SUMMARY_METRICS}
+    pair = [grid.clean, k]
+    answers = grid.answer[pair][:, rows]
+    values = results.scalars_of(confusion_matrix(grid.truth[rows], answers, len(results.classes)), pair, rows)
+    return {name: robustness_score(*values[name], is_error=is_error(name)) for name in results.names}
 
 
 def _corruption(results: _Results, members: list[int]) -> dict[str, Any]:
@@ -269,7 +311,7 @@ def _corruption(results: _Results, members: list[int]) -> dict[str, Any]:
         "family": cell.family,
         "severities": severities,
         "robustness": results.robustness(members),
-        "area": {name: _area(severities, name) for name in SUMMARY_METRICS},
+        "area": {name: _area(severities, name) for name in results.names},
     }
 
 
@@ -291,34 +333,34 @@ def _worst(corruptions: Sequence[Mapping[str, Any]], metric: str) -> dict[str, A
 
 
 def _relative(
-    corruptions: Sequence[Mapping[str, Any]], reference: Sequence[Mapping[str, Any]]
+    corruptions: Sequence[Mapping[str, Any]], reference: Sequence[Mapping[str, Any]], names: Sequence[str]
 ) -> dict[str, Any]:
     """Return CE and relative CE by corruption, and their means over corruptions (mCE)."""
     known = {_identity(entry): entry["robustness"] for entry in reference}
     entries = []
     for entry in corruptions:
         theirs = known.get(_identity(entry))
-        if theirs is None:
+        if theirs is None or not theirs.keys() >= set(names):
             raise MerbenchError(
                 f"the reference result has no {entry['corruption']} with the same options and severities",
                 fix="evaluate the reference model over the same cells",
             )
-        pairs = {name: (entry["robustness"][name], theirs[name]) for name in SUMMARY_METRICS}
+        pairs = {name: (entry["robustness"][name], theirs[name]) for name in names}
         entries.append(
             {
                 "corruption": entry["corruption"],
                 "options": entry["options"],
-                "ce": {name: corruption_error(*pair) for name, pair in pairs.items()},
+                "ce": {
+                    name: corruption_error(*pair, is_error=is_error(name)) for name, pair in pairs.items()
+                },
                 "relative_ce": {name: relative_corruption_error(*pair) for name, pair in pairs.items()},
             }
         )
     weights = nested_weights([(entry["corruption"], _identity(entry)) for entry in corruptions])
     return {
         "corruptions": entries,
-        "mce": {name: _mean([e["ce"][name] for e in entries], weights) for name in SUMMARY_METRICS},
-        "relative_mce": {
-            name: _mean([e["relative_ce"][name] for e in entries], weights) for name in SUMMARY_METRICS
-        },
+        "mce": {name: _mean([e["ce"][name] for e in entries], weights) for name in names},
+        "relative_mce": {name: _mean([e["relative_ce"][name] for e in entries], weights) for name in names},
     }
 
 
@@ -340,6 +382,8 @@ def _groups(results: _Results) -> dict[str, Any]:
         "gender": [e.get("gender") for e in extra],
         "speaker": list(results.grid.speakers),
     }
+    if any(FOLD in e for e in extra):
+        facts["fold"] = [e.get(FOLD) for e in extra]
     return {name: _group(results, values) for name, values in facts.items()}
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 from math import isclose
 from typing import TYPE_CHECKING, Any, Literal
 
+from merbench.attacks import FAMILY
 from merbench.errors import MerbenchError
+from merbench.evaluation.attack_curves import curve_defects
 from merbench.leaderboard.board import open_board, require_place, require_same_suite, row_files
 from merbench.leaderboard.figures import INTERVALS, compute_figures
 from merbench.leaderboard.row import Board, Row
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from merbench.leaderboard.row import Figures
-
-ATTACKS = "adversarial"
-"""The family of attacks."""
 
 _DIGITS = 1e-9  # processors may add in another order; a forged figure differs by more
 
@@ -139,15 +137,19 @@ def _implied(row: Row) -> set[str]:
 
 
 def _unreliable_attacks(figures: Figures) -> Iterator[str]:
-    """Yield attacks that do less harm with a larger budget: they failed, the model did not withstand them."""
-    for attack in figures.corruptions:
-        if attack.family != ATTACKS:
-            continue
-        curve = [(s.severity, s.robustness["accuracy"].noisy) for s in attack.severities]
-        for (low, before), (high, after) in pairwise(curve):
-            if before is not None and after is not None and after > before + _DIGITS:
-                yield (
-                    f"unreliable attack: under {attack.corruption} accuracy rises from {before:.3f} to "
-                    f"{after:.3f} between severity {low} and {high}"
-                )
-                break
+    """Yield attacks that did what none may do: they failed, the model did not withstand them."""
+    entries: list[dict[str, Any]] = [
+        {
+            "corruption": one.corruption,
+            "options": one.options,
+            "clean": one.severities[0].robustness["accuracy"].clean,
+            "scores": {s.severity: s.robustness["accuracy"].noisy for s in one.severities},
+        }
+        for one in figures.corruptions
+        if one.family == FAMILY
+    ]
+    told = [e for e in entries if e["clean"] is not None and None not in e["scores"].values()]
+    for attack in told:
+        others = [other for other in told if other is not attack]
+        for defect in curve_defects(attack, attack["clean"], others):
+            yield f"unreliable attack: {attack['corruption']}: {defect}"

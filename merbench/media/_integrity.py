@@ -44,6 +44,8 @@ def missing_bytes(handle: BinaryIO) -> int:
 
 
 def _riff_end(head: bytes) -> int:
+    if len(head) < 8:  # cut off before its own length
+        return 8
     (length,) = struct.unpack("<I", head[4:8])
     return 0 if length in _UNKNOWN_SIZE else 8 + int(length)
 

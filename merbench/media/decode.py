@@ -21,7 +21,7 @@ between two packets cannot be told from a shorter one.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -61,7 +61,8 @@ MediaFile = Path | Embedded
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Pictures of a longer video: those from `start` to `end` seconds, and of each what lies in `box`.
+    """Part of a longer recording, from `start` to `end` seconds, and of its pictures what lies in `box`.
+
 
     `box` is (left, top, right, bottom) in shares of the picture's width and height.
     """
@@ -98,12 +99,19 @@ class DecodedVideo:
     distinct: int
 
 
-def read_audio(file: MediaFile, spec: MediaSpec) -> DecodedAudio:
-    """Read the sound of an audio or audio-video file.
+def read_audio(file: MediaFile | Excerpt, spec: MediaSpec) -> DecodedAudio:
+    """Read the sound of an audio or audio-video file or of a part of one.
+
+    A part that ends after the recording does ends with it.
 
     Raises:
-        MerbenchError: no such file, truncated or damaged, no sound in it, no samples, NaN.
+        MerbenchError: no such file, truncated or damaged, no sound in it, no samples, NaN; the recording
+            ends before the part begins.
     """
+    if isinstance(file, Excerpt):
+        with _opened(file.path) as handle:
+            track, _ = _read(handle, spec, sound=True, frames=None)
+            return _audio(None if track is None else _between(track, file.start, file.end), spec)
     with _opened(file) as handle:
         track, _ = _read(handle, spec, sound=True, frames=None)
         return _audio(track, spec)
@@ -131,6 +139,19 @@ def read_clip(file: MediaFile, spec: MediaSpec) -> tuple[DecodedAudio | None, De
     with _opened(file) as handle:
         track, reel = _read(handle, spec, sound=True, frames=spec.frames)
         return None if track is None else _audio(track, spec), _video(reel)
+
+
+def read_media(file: MediaFile, spec: MediaSpec) -> tuple[DecodedAudio | None, DecodedVideo | None]:
+    """Read whatever a file holds: sound, frames or both.
+
+    Raises:
+        MerbenchError: no such file, truncated or damaged, neither sound nor pictures in it.
+    """
+    with _opened(file) as handle:
+        track, reel = _read(handle, spec, sound=True, frames=spec.frames)
+        if track is None and reel is None:
+            raise BrokenMediaError("holds neither sound nor pictures")
+        return None if track is None else _audio(track, spec), None if reel is None else _video(reel)
 
 
 def _read_excerpt(excerpt: Excerpt, spec: MediaSpec) -> DecodedVideo:
@@ -202,6 +223,14 @@ def _read_still(handle: BinaryIO, kind: str) -> npt.NDArray[np.uint8]:
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise BrokenMediaError(f"cannot be decoded ({error})") from error
+
+
+def _between(track: Track, start: float, end: float) -> Track:
+    """Return the sound from the sample nearest to `start` seconds up to the one nearest to `end`."""
+    first, last = round(start * track.rate), round(end * track.rate)
+    if first >= len(track.signal):
+        raise BrokenMediaError(f"ends before the excerpt that begins at {start:.2f} s")
+    return replace(track, signal=track.signal[first:last])
 
 
 def _audio(track: Track | None, spec: MediaSpec) -> DecodedAudio:

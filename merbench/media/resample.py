@@ -66,6 +66,11 @@ def _filter_bank(up: int, down: int, cutoff: float) -> tuple[int, list[tuple[int
     return periods, matrices
 
 
+def filter_bank(up: int, down: int) -> tuple[int, list[tuple[int, npt.NDArray[np.float64]]]]:
+    """Return the matrices that `resample` is made of, for a ratio in lowest terms; see `_filter_bank`."""
+    return _filter_bank(up, down, _ROLLOFF / max(up, down))
+
+
 def resampled_length(length: int, source: int, target: int) -> int:
     """Return ceil(length * target / source), the number of samples after conversion."""
     return -(-length * target // source)
@@ -99,6 +104,11 @@ def low_pass(audio: npt.NDArray[np.integer], sample_rate: int, cutoff_hz: float)
     if not 0 < 2 * cutoff_hz < sample_rate:
         raise ValueError(f"a cutoff of {cutoff_hz} Hz is not below half of {sample_rate} Hz")
     return _filtered(audio, 1, 1, 2 * cutoff_hz / sample_rate)
+
+
+def low_pass_taps(sample_rate: int, cutoff_hz: float) -> npt.NDArray[np.float64]:
+    """Return the filter that `low_pass` applies: symmetric, of odd length, on a grid of 2^-20."""
+    return _taps(1, 1, 2 * cutoff_hz / sample_rate)
 
 
 def _filtered(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, final
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
 
 import numpy as np
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
+    from torch import Tensor
+
+    Output: TypeAlias = "npt.NDArray[np.floating] | Sequence[str] | Answered | Valued"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +66,29 @@ class Answered(NamedTuple):
     texts: Sequence[str]
 
 
+class Valued(NamedTuple):
+    """What a model with `Adapter.targets` answers: their values [N, K], and logits [N, C] if it has labels.
+
+    A value is what the dataset's task asks for (`merbench.targets`): a real number, the probability of a
+    label that may be present beside others, or a share of a distribution over the labels.
+    """
+
+    values: npt.NDArray[np.floating]
+    logits: npt.NDArray[np.floating] | None = None
+
+
+
+
+
 class Adapter(ABC):
     """A model behind one interface. Subclasses are dataclasses whose fields are their options."""
 
     name: str
     """Set by the registry from the file's name, or by whoever loads a file or a checkpoint."""
     labels: tuple[str, ...]
-    """The model's own labels, in the order of its logits."""
+    """The model's own labels, in the order of its logits; empty if it answers values alone."""
+    targets: tuple[str, ...] = ()
+    """What its values are of, in their order: names of a task's targets (`merbench.targets.Task`)."""
     uses: tuple[Modality, ...] = MODALITIES
     """The modalities it reads; the others are not given to it."""
     wants: Wants = Wants()
@@ -83,8 +102,8 @@ class Adapter(ABC):
     """What to compute in: ``float32``, ``bfloat16`` or ``float16``; set before the first call."""
 
     @abstractmethod
-    def predict(self, batch: Batch) -> npt.NDArray[np.floating] | Sequence[str] | Answered:
-        """Return logits [N, C] over `labels`, one text answer per row, or both.
+    def predict(self, batch: Batch) -> Output:
+        """Return logits [N, C] over `labels`, one text answer per row, both, or values of `targets`.
 
         Rows may lack any modality, all of them included. A row's answer must not depend on the other
         rows of its batch.
@@ -94,6 +113,12 @@ class Adapter(ABC):
         """Take the label counts of the data's training split, once, before anything is predicted.
 
         Only for models that answer a prior and nothing else (``majority``): all others know theirs.
+        """
+
+    def learn_means(self, means: Mapping[str, float]) -> None:  # noqa: B027 - most models need none
+        """Take the mean of every target in the data's training split, once, before anything is predicted.
+
+        Only for models that answer a prior and nothing else (``target-mean``).
         """
 
     def parse(self, answer: str) -> str | None:
@@ -131,15 +156,15 @@ class SplitAdapter(Adapter):
         self,
         encodings: Mapping[Modality, npt.NDArray[np.float32]],
         present: Mapping[Modality, npt.NDArray[np.bool_]],
-    ) -> npt.NDArray[np.floating] | Sequence[str] | Answered:
-        """Return logits [N, C], one text answer per row, or both.
+    ) -> Output:
+        """Return logits [N, C], one text answer per row, both, or values.
 
         Rows of `encodings` where `present` is false hold zeros and must not be read. A modality that
         no row has is missing from `encodings`.
         """
 
     @final
-    def predict(self, batch: Batch) -> npt.NDArray[np.floating] | Sequence[str] | Answered:
+    def predict(self, batch: Batch) -> Output:
         """Return ``fuse(encode(...))``."""
         present = {m: batch.present(m) for m in self.uses}
         encodings = {m: self.encode_present(m, batch) for m in self.uses if present[m].any()}
@@ -152,6 +177,44 @@ class SplitAdapter(Adapter):
         media = batch.only(modality)
         part = media if len(rows) == len(batch) else media.take(rows)
         return scatter(self.encode(modality, part), rows, len(batch))
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class TensorMedia:
+    """What `Batch` holds, as tensors that a gradient flows through: float32, in the units of `merbench.types`.
+
+    `audio` rows are [T], in PCM16 levels -32768..32767; `frames` rows [F, H, W, 3], in 0..255. Values need
+    not be whole. ``None`` is a missing modality.
+    """
+
+    audio: tuple[Tensor | None, ...]
+    sample_rates: tuple[int | None, ...]
+    frames: tuple[Tensor | None, ...]
+    timestamps: tuple[npt.NDArray[np.float64] | None, ...]
+    text: tuple[str | None, ...]
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+    def rows(self, modality: Modality) -> tuple[Any, ...]:
+        """Return one modality of every row: `audio`, `frames` or `text`."""
+        return {"audio": self.audio, "vision": self.frames, "text": self.text}[modality]
+
+
+class Differentiable(ABC):
+    """What an adapter offers besides, so that gradient attacks and adversarial training can reach its media.
+
+    The path must answer as `Adapter.predict` does: it is held against it before any attack, and a model
+    whose two ways disagree is refused (`merbench.attacks`).
+    """
+
+    @abstractmethod
+    def differentiable(self, media: TensorMedia) -> Tensor:
+        """Return logits [N, C] over `Adapter.labels`, with a gradient to every sound and picture.
+
+        The media come as the adapter `wants` them. Nothing here may cut the gradient: rounding, codecs and
+        what else has none is passed straight through.
+        """
 
 
 def scatter(encoded: npt.NDArray[np.float32], rows: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.float32]:

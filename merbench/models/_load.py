@@ -35,6 +35,7 @@ def load_model(
     spec: str,
     *,
     label_counts: Mapping[str, Mapping[str, int]] | None = None,
+    target_means: Mapping[str, Mapping[str, float]] | None = None,
     device: str = "cpu",
     precision: str = "float32",
 ) -> Adapter:
@@ -50,6 +51,8 @@ def load_model(
             and router, or one in part, ``only(MEMBER; modalities=audio)`` (`merbench.models._ensemble`).
         label_counts: labels by split of the data at hand, for models that answer a prior
             (`Adapter.learn_prior`): those of ``train`` if there is such a split, else of everything.
+        target_means: the mean of every target by split, for the same kind of models
+            (`Adapter.learn_means`); needs the counts, and takes the same splits.
         device: where to compute: ``cpu``, ``cuda``, ``cuda:1``, or ``auto`` for a GPU if there is one.
         precision: what torch models compute in: ``float32``, ``bfloat16`` or ``float16``.
 
@@ -80,6 +83,8 @@ def load_model(
     adapter.precision = check_precision(precision)
     if label_counts:
         adapter.learn_prior(_prior(label_counts))
+    if target_means and label_counts:
+        adapter.learn_means(_means(target_means, label_counts))
     _check_labels(adapter)
     return adapter
 
@@ -112,6 +117,19 @@ def _prior(label_counts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
         everything.update(counts)
     known = label_counts.get("train", everything)
     return {label: known.get(label, 0) for label in sorted(everything)}
+
+
+def _means(
+    target_means: Mapping[str, Mapping[str, float]], label_counts: Mapping[str, Mapping[str, int]]
+) -> dict[str, float]:
+    """Return the mean of every target over what may be known before testing."""
+    splits = ["train"] if "train" in target_means else list(target_means)
+    sizes = {split: sum(label_counts[split].values()) for split in splits}
+    total = sum(sizes.values())
+    return {
+        name: sum(target_means[split][name] * size for split, size in sizes.items()) / total
+        for name in target_means[splits[0]]
+    }
 
 
 def _from_file(path: Path, name: str, options: str) -> Adapter:
@@ -174,7 +192,9 @@ def _start(cls: type[Adapter], name: str, values: dict[str, str]) -> Adapter:
 
 def _check_labels(adapter: Adapter) -> None:
     labels = getattr(adapter, "labels", ())
-    if not labels or not all(isinstance(label, str) for label in labels):
+    if not labels and adapter.targets:
+        adapter.labels = ()
+    elif not labels or not all(isinstance(label, str) for label in labels):
         raise MerbenchError(
             f"'{adapter.name}' has no labels", fix="set labels: a tuple of strings in the order of its logits"
         )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from merbench.errors import MerbenchError
 from merbench.hashing import combine, hash_file, hash_json
-from merbench.models._adapter import Answered, SplitAdapter, Wants
+from merbench.models._adapter import Answered, Differentiable, SplitAdapter, Wants
 from merbench.models._emotion_llama import checkpoint, recovery_files
 from merbench.models._emotion_llama.answers import named_label
 from merbench.models._emotion_llama.config import SAMPLE_RATE, SOURCES, StandIn, with_sources
@@ -19,12 +19,14 @@ from merbench.models._emotion_llama.prompt import load_prompt
 from merbench.options import located, option, resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import numpy.typing as npt
+    from torch import Tensor
 
+    from merbench.models._adapter import TensorMedia
     from merbench.models._emotion_llama.absent import Absent
-    from merbench.models._emotion_llama.network import EmotionLlama
+    from merbench.models._emotion_llama.network import Context, EmotionLlama
     from merbench.types import Batch, Modality
 
 _HOME = Path(__file__).with_name("_emotion_llama")
@@ -37,7 +39,7 @@ _CODE = (
 
 
 @dataclass(eq=False)
-class Emollama(SplitAdapter):
+class Emollama(SplitAdapter, Differentiable):
     """Emotion-LLaMA (Cheng et al. 2024) from a checkpoint folder; see docs/emotion_llama.md."""
 
     folder: Path | None = resource("a checkpoint folder that merbench train wrote", env="emollama")
@@ -86,7 +88,7 @@ class Emollama(SplitAdapter):
         """Return what one modality's encoders find; see `EmotionLlama` for shapes."""
         import torch
 
-        network = self.network
+        network = self.network  # made out here: what is made in inference mode never has a gradient
         with torch.inference_mode():
             if modality == "audio":
                 waves = [np.asarray(row, dtype=np.float32) for row in batch.audio]
@@ -126,18 +128,45 @@ class Emollama(SplitAdapter):
 
         network, stand_in = self.network, self.stand_in
         with torch.inference_mode():
-            context = network.fuse(
+            context = self._context(
                 {m: torch.from_numpy(np.ascontiguousarray(e)) for m, e in encodings.items()},
                 {m: torch.from_numpy(np.ascontiguousarray(p)) for m, p in present.items()},
-                self._prompt,
-                self.labels,
-                layout=self.layout,
-                absent=stand_in,
+                stand_in,
             )
             scores = np.zeros((len(context.mask), len(self.labels)))
             if self.answer != "generate":
                 scores = network.label_log_likelihoods(context, self.labels).double().cpu().numpy()
             return scores, network.generate(context) if self.answer != "score" else []
+
+    def differentiable(self, media: TensorMedia) -> Tensor:
+        """Return the log-likelihood of each label [N, C], with a gradient to every sound and picture."""
+        import torch
+
+        network, stand_in = self.network, self.stand_in
+        encode: dict[Modality, Callable[[Any], Tensor]] = {
+            "audio": network.encode_audio,
+            "vision": network.encode_vision,
+            "text": network.encode_text,
+        }
+        encodings: dict[Modality, Tensor] = {}
+        present: dict[Modality, Tensor] = {}
+        for modality in self.uses:
+            rows = media.rows(modality)
+            present[modality] = torch.tensor([row is not None for row in rows])
+            there = present[modality].nonzero()[:, 0].to(network.device)
+            if len(there):
+                encoded = encode[modality]([row for row in rows if row is not None])
+                empty = encoded.new_zeros(len(rows), *encoded.shape[1:])
+                encodings[modality] = empty.index_copy(0, there, encoded)
+        context = self._context(encodings, present, stand_in)
+        return network.label_log_likelihoods(context, self.labels)
+
+    def _context(
+        self, encodings: Mapping[Modality, Tensor], present: Mapping[Modality, Tensor], stand_in: Absent
+    ) -> Context:
+        return self.network.fuse(
+            encodings, present, self._prompt, self.labels, layout=self.layout, absent=stand_in
+        )
 
     def parse(self, answer: str) -> str | None:
         """Return the label that a generated answer ends with, else its last word."""

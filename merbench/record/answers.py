@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from merbench.errors import MerbenchError
-from merbench.evaluation.predictions import OUT_OF_SET, PARSED, SCHEMA
+from merbench.evaluation.predictions import OUT_OF_SET, PARSED, SCHEMA, SCHEMA_WITH_TARGETS
 from merbench.hashing import hash_json
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def read_rows(path: Path) -> pa.Table:
         raise MerbenchError(
             f"{path} is truncated or no Parquet file ({error})", fix="get it again from where it came"
         ) from error
-    if rows.schema != SCHEMA:
+    if rows.schema not in (SCHEMA, SCHEMA_WITH_TARGETS):
         raise MerbenchError(
             f"{path} does not have the columns of a predictions file", fix="run 'merbench eval' again"
         )
@@ -79,9 +79,10 @@ def check_rows(rows: pa.Table, classes: Sequence[str]) -> None:
 
 
 def answer_key(rows: pa.Table) -> str:
-    """Return a hash over what every model is asked: samples, labels, groups, and where each cell applied."""
+    """Return a hash over what every model is asked: samples, labels, targets, groups, where cells applied."""
     order = pc.sort_indices(rows, sort_keys=[("cell_id", "ascending"), ("sample_id", "ascending")])
-    return hash_json(rows.select(list(_KEY)).take(order).to_pydict())
+    asked = [*_KEY, *(name for name in rows.column_names if name == "target")]
+    return hash_json(rows.select(asked).take(order).to_pydict())
 
 
 def withhold(rows: pa.Table, classes: Sequence[str]) -> pa.Table:

@@ -54,6 +54,11 @@ class SuiteFacts(Part):
     restricted: bool
     licence: str
     cells: list[CellKey]
+    task: dict[str, JSON] | None = Field(
+        default=None,
+        exclude_if=lambda task: task is None,
+        description="what is asked beside the label (merbench.targets.Task); absent where nothing is",
+    )
 
 
 class ModelFacts(Part):

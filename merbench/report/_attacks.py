@@ -1,16 +1,15 @@
-"""Can an attack be believed? Checks that any attack on a model without masked gradients passes.
+"""The section on attacks: their scores, and whether they can be believed.
 
-Adversarial cells are of the family ``adversarial``; their severity is the budget. An attack that fails
-one of these is weak, not the model strong (Athalye, Carlini and Wagner, "Obfuscated gradients give a
-false sense of security", ICML 2018, section 3.1; Carlini et al., "On evaluating adversarial
-robustness", 2019).
+Adversarial cells are of the family ``adversarial``; their severity is the budget. What an attack must do is
+decided in `merbench.evaluation`: `attack_curves` and `attack_reliability`.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from merbench.attacks import FAMILY
+from merbench.evaluation.attack_curves import curve_defects
 from merbench.report._words import percent
 from merbench.tables import Row, Table
 
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from merbench.report._study import Model, Study, Variant
-
-FAMILY = "adversarial"
-_STEPS_OF = {f"{FAMILY}/pgd": f"{FAMILY}/fgsm"}  # an attack of many steps, and its single step
 
 
 def attack_reliability(study: Study) -> Table | None:
@@ -52,17 +48,24 @@ def _line(study: Study, model: Model, attack: Variant) -> tuple[str, ...]:
 
 
 def _defects(study: Study, model: Model, attack: Variant) -> Iterator[str]:
-    """Yield what an attack does that none may do."""
-    scores = _accuracy(study, model, attack)
+    """Yield what an attack does that none may do, in its curve and in the checks of its run."""
+    entries = {v.key: _entry(study, model, v) for v in study.variants if v.family == FAMILY}
+    own = entries.pop(attack.key)
     clean = study.entry(model, attack)["robustness"]["accuracy"]["clean"]
-    curve = [clean, *(scores[severity] for severity in sorted(scores))]
-    if any(after > before for before, after in pairwise(curve)):
-        yield "FAILS: a larger budget helps the model"
-    for single in study.variants:
-        if single.name.split()[0] == _STEPS_OF.get(attack.name.split()[0]):
-            weaker = _accuracy(study, model, single)
-            if any(scores[severity] > weaker[severity] for severity in scores.keys() & weaker.keys()):
-                yield f"FAILS: weaker than {single.name}"
+    yield from (f"FAILS: {defect}" for defect in curve_defects(own, clean, entries.values()))
+    for told in model.result.get("attack_reliability", ()):
+        if (told["attack"], told["options"]) == (own["corruption"], own["options"]):
+            yield from (f"FAILS: {c['check']} ({c['said']})" for c in told["checks"][1:] if not c["holds"])
+
+
+def _entry(study: Study, model: Model, attack: Variant) -> dict[str, Any]:
+    """Return an attack as `curve_defects` wants it."""
+    entry = study.entry(model, attack)
+    return {
+        "corruption": entry["corruption"],
+        "options": entry["options"],
+        "scores": _accuracy(study, model, attack),
+    }
 
 
 def _accuracy(study: Study, model: Model, attack: Variant) -> dict[int, float]:

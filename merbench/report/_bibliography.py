@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def bibliography(study: Study) -> str:
-    """Return BibTeX: the dataset's own entry, and one ``@misc`` per corruption that quotes its card.
+    """Return BibTeX: the dataset's own entry, the protocol's, and one ``@misc`` per corruption.
 
     A corruption's card names the sources of its maths and of its severity table in words; they are
     given as a note, for whoever writes the paper to take the entries from.
@@ -31,6 +31,8 @@ def _entries(study: Study) -> Iterator[str]:
         yield card.bibtex.strip() + "\n"
     else:
         yield f"% The dataset '{data['dataset']}' has no entry of its own: cite what you put into it.\n"
+    if by_protocol := (data.get("protocol") or {}).get("bibtex"):
+        yield by_protocol + "\n"
     yield _entry(
         "software",
         "merbench",

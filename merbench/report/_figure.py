@@ -7,15 +7,13 @@ a file joins them on one sheet.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from merbench.report._drawing import Dots, Drawing, Text, shortened, text_width
 from merbench.report._palette import series
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from merbench.report._study import Model
 
 WIDTH = 300.0
 """Of a panel, in pixels."""
@@ -42,7 +40,16 @@ class Figure:
     legend: bool = True
 
 
-def joined(figure: Figure, models: Sequence[Model]) -> Drawing:
+class Entry(Protocol):
+    """What a legend names: the place of its colour and marker, and a name."""
+
+    @property
+    def slot(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+
+
+def joined(figure: Figure, models: Sequence[Entry]) -> Drawing:
     """Return all panels on one sheet, the legend above them."""
     gap = 16.0
     columns = min(figure.columns, len(figure.panels))
@@ -60,7 +67,7 @@ def joined(figure: Figure, models: Sequence[Model]) -> Drawing:
     return sheet
 
 
-def _draw_legend(sheet: Drawing, models: Sequence[Model], gap: float) -> float:
+def _draw_legend(sheet: Drawing, models: Sequence[Entry], gap: float) -> float:
     """Draw markers and names in lines; return the height of all lines but the first."""
     x, y = gap, 20.0
     for model in models:

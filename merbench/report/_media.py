@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from merbench.datasets import datasets, default_root
+from merbench.datasets._view import view_from_recipe
 from merbench.errors import MerbenchError
 from merbench.media.encode import encode_flac
 from merbench.options import build
+from merbench.suites.faces import faces_from_recipe
 from merbench.suites.plan import Plan, Variant, make_corruption, plan_variants
 from merbench.types import MODALITIES, Cell, MediaSpec
 
@@ -63,6 +65,7 @@ def plan_of(
     media: MediaSpec,
     root: Path | None = None,
     noise_root: Path | None = None,
+    face_detector: Path | None = None,
 ) -> Plan:
     """Return the plan that a run streamed.
 
@@ -72,6 +75,7 @@ def plan_of(
         media: the canonical media that the run was given.
         root: where the dataset lies; by default its folder in ``MERBENCH_DATA``.
         noise_root: where the noise lies; by default its folder in ``MERBENCH_DATA``.
+        face_detector: the file of the run's face detector, if it has one.
 
     Raises:
         MerbenchError: data or noise are not here, or not the ones that the run answered.
@@ -79,9 +83,11 @@ def plan_of(
     data = result["data"]
     cls = datasets[data["dataset"]]
     dataset = build(cls, cls.name, data["options"], root=root or default_root(cls.name), media=media)
-    shared = {"noise_root": noise_root or default_root("urbansound8k")}
+    dataset = view_from_recipe(dataset, data.get("protocol"))
+    shared = {"noise_root": noise_root}
     variants = tuple(_variants([Cell.from_json(cell) for cell in result["cells"]], shared))
-    plan = plan_variants(dataset, variants, split=data["split"], limit=size)
+    faces = faces_from_recipe(result.get("faces"), face_detector, media.frame_size)
+    plan = plan_variants(dataset, variants, split=data["split"], limit=size, faces=faces)
     if plan.recipe_id != result["recipe_id"]:
         raise MerbenchError(
             f"the run's recipe is {result['recipe_id'][:12]}, and what is here makes {plan.recipe_id[:12]}",

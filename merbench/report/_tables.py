@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from merbench.evaluation.metrics import ECE_BINS, NAMES, SUMMARY_METRICS
-from merbench.evaluation.table import run_table
+from merbench.evaluation.table import further_tables, run_table
+from merbench.protocols import tell_merge
 from merbench.report._attacks import attack_reliability
 from merbench.report._reliability import reliability
 from merbench.report._words import UNDEFINED, percent, with_interval
@@ -32,6 +33,7 @@ def all_tables(study: Study, metric: str) -> tuple[Table, ...]:
     return (
         overview(study, metric),
         *scores(study, metric),
+        *further(study, metric),
         *groups,
         calibration(study),
         *([attacks] if attacks else []),
@@ -47,6 +49,13 @@ def scores(study: Study, metric: str) -> list[Table]:
         replace(run_table(model.result, metric=metric), name=f"scores-{model.slot + 1}-{model.name}")
         for model in study.models
     ]
+
+
+def further(study: Study, metric: str) -> Iterator[Table]:
+    """Yield what only some runs have, as `merbench show run` prints it."""
+    for model in study.models:
+        for table in further_tables(model.result, metric):
+            yield replace(table, name=f"{table.name}-{model.slot + 1}-{model.name}")
 
 
 def overview(study: Study, metric: str) -> Table:
@@ -110,6 +119,8 @@ def notes(study: Study, metric: str) -> list[str]:
         "One run per model: figures are about these checkpoints, not about how they were trained."
     ]
     found += [f"{note[0].upper()}{note[1:]}." for note in one.notes]
+    protocol = study.panel.data.get("protocol") or {}
+    found += [f"{told[0].upper()}{told[1:]}." for told in tell_merge(protocol.get("labels"))]
     if study.unread:
         who = "; ".join(f"{name}: {', '.join(families)}" for name, families in study.unread.items())
         found.append(
@@ -125,7 +136,8 @@ def data_title(study: Study) -> str:
     """Return what the runs are over."""
     data = study.panel.data
     split = f" ({data['split']})" if data["split"] else ""
-    return f"{data['dataset']}{split}, {len(study.panel.truth)} samples"
+    protocol = f" by protocol {data['protocol']['name']}" if data.get("protocol") else ""
+    return f"{data['dataset']}{split}{protocol}, {len(study.panel.truth)} samples"
 
 
 def recall_table(study: Study, group: str) -> Table:

@@ -45,6 +45,7 @@ class Media:
     suite: Path | None = None
     root: Path | None = None
     noise_root: Path | None = None
+    face_detector: Path | None = None
     spec: MediaSpec = field(default_factory=MediaSpec)
 
 
@@ -146,6 +147,7 @@ def _pairs(
             media=media.spec,
             root=media.root,
             noise_root=media.noise_root,
+            face_detector=media.face_detector,
         )
         return pairs_from_plan(plan, wanted, mark=restricted), restricted, ""
     except MerbenchError as error:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from merbench.attacks import asked
 from merbench.errors import MerbenchError
 from merbench.evaluation.metrics import confusion_matrix
 from merbench.evaluation.result import read_run
@@ -276,10 +277,10 @@ def make_panel(
     first = runs[0]
     for other in runs[1:]:
         _require_same(first, other)
-    position = {cell.cell_id: k for k, cell in enumerate(first.grid.cells)}
+    position = {asked(cell): k for k, cell in enumerate(first.grid.cells)}
     kept = sorted([first.grid.clean, *noisy_cells(first.grid)])
     orders = [
-        np.argsort([position[cell.cell_id] for cell in run.grid.cells], kind="stable")[kept] for run in runs
+        np.argsort([position[asked(cell)] for cell in run.grid.cells], kind="stable")[kept] for run in runs
     ]
     start = np.cumsum([0, *map(len, groups)])
     return Panel(
@@ -355,7 +356,7 @@ def _require_same(first: Run, other: Run) -> None:
             f"{', '.join(b['labels']['classes'])}",
             fix="evaluate both with the same --labels (closed scores every class of the dataset)",
         )
-    ids = [{cell.cell_id for cell in run.grid.cells} for run in (first, other)]
+    ids = [{asked(cell) for cell in run.grid.cells} for run in (first, other)]
     if ids[0] != ids[1]:
         cell = min(ids[0] ^ ids[1])
         has, lacks = (first, other) if cell in ids[0] else (other, first)
@@ -365,9 +366,9 @@ def _require_same(first: Run, other: Run) -> None:
         has, lacks = (first, other) if sample in first.grid.ids else (other, first)
         raise MerbenchError(f"{has.where} has the sample '{sample}', and {lacks.where} has not", fix=fix)
     _require_same_media(first, other, pair, fix)
-    place = {cell.cell_id: k for k, cell in enumerate(other.grid.cells)}
+    place = {asked(cell): k for k, cell in enumerate(other.grid.cells)}
     for k, mine in enumerate(first.grid.cells):
-        differs = first.grid.applied[k] != other.grid.applied[place[mine.cell_id]]
+        differs = first.grid.applied[k] != other.grid.applied[place[asked(mine)]]
         if differs.any():
             raise MerbenchError(
                 f"in {pair} the cell {mine.cell_id} does not apply to the same samples: "

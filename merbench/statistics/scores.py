@@ -16,6 +16,7 @@ import numpy as np
 
 from merbench.errors import MerbenchError
 from merbench.evaluation.metrics import SUMMARY_METRICS
+from merbench.evaluation.target_metrics import METRICS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -67,8 +68,10 @@ class Scores:
 
     def __post_init__(self) -> None:
         if self.metric not in SUMMARY_METRICS:
+            untested = f"'{self.metric}' is of values, and only metrics of labels are tested so far"
             raise MerbenchError(
-                f"there is no metric '{self.metric}'", fix=f"choose one of {', '.join(SUMMARY_METRICS)}"
+                untested if self.metric in METRICS else f"there is no metric '{self.metric}'",
+                fix=f"choose one of {', '.join(SUMMARY_METRICS)}",
             )
 
     @cached_property

@@ -23,8 +23,20 @@ from merbench.files import atomic, contents, locked, sweep, write_json
 from merbench.hashing import canonical_json, hash_file
 from merbench.suites.card import suite_card
 from merbench.suites.content import content_root, hash_sample
+from merbench.suites.faces import FaceTally
+from merbench.suites.overlay import FILE as OVERLAY
 from merbench.suites.plan import CHUNK_ROWS, SHARD_ROWS
-from merbench.suites.store import PARQUET, SCHEMA, Suite, encode_row, read_record, root_of_cell, shard_path
+from merbench.suites.store import (
+    PARQUET,
+    SCHEMA,
+    SCHEMA_WITH_TARGETS,
+    Shard,
+    Suite,
+    encode_row,
+    read_record,
+    root_of_cell,
+    shard_path,
+)
 from merbench.types import MODALITIES, Cell
 
 if TYPE_CHECKING:
@@ -50,7 +62,7 @@ _TOOLS = (
     "scipy",
     "numba",
 )
-"""Whose versions the manifest records: pinned and library-backed bytes depend on them."""
+"""Whose versions every manifest records, whatever libraries its corruptions name beside them."""
 
 
 _ROW_BYTES = 250
@@ -77,7 +89,7 @@ def build_suite(
         _claim(plan, folder)
         sweep(folder)
         if not (folder / "manifest.json").exists():
-            _discard_others(folder)
+            _discard_others(plan, folder)
         kept = set((folder / "data").rglob("*.parquet"))
         for shard in range(plan.shards):
             todo = [c for c in plan.cells if not shard_path(folder, c.cell_id, shard).exists()]
@@ -98,13 +110,15 @@ def build_suite(
     return Suite.open(folder)
 
 
-def _tools() -> dict[str, str]:
-    return {tool: version(tool) for tool in _TOOLS}
+def _tools(plan: Plan) -> dict[str, str]:
+    detector = () if plan.faces is None or plan.faces.detector is None else ("onnxruntime",)
+    libraries = sorted({library for variant in plan.variants for library in variant.corruption.libraries})
+    return {tool: version(tool) for tool in dict.fromkeys((*_TOOLS, *detector, *libraries))}
 
 
-def _discard_others(folder: Path) -> None:
+def _discard_others(plan: Plan, folder: Path) -> None:
     """Remove the shards of an unfinished suite that other versions began: no suite is made by two."""
-    mine = canonical_json(_tools()).encode()
+    mine = canonical_json(_tools(plan)).encode()
     for shard in (folder / "data").rglob("*.parquet"):
         if (pq.read_schema(shard).metadata or {}).get(b"tools") != mine:
             shard.unlink()
@@ -157,6 +171,8 @@ def _claim(plan: Plan, folder: Path) -> None:
             )
     elif contents(folder):
         raise MerbenchError(f"{folder} is not empty and is not a suite", fix="choose another --out")
+    if plan.overlay is not None:
+        write_json(folder / OVERLAY, plan.overlay.to_json())
     if not recipe.exists():
         write_json(recipe, {"recipe_id": plan.recipe_id, "recipe": plan.recipe})
 
@@ -170,7 +186,8 @@ def _build_shard(
     progress: Callable[[int], None] | None,
 ) -> None:
     wanted = {cell.cell_id for cell in todo}
-    schema = SCHEMA.with_metadata({"tools": canonical_json(_tools())})
+    columns = SCHEMA if plan.facts.task is None else SCHEMA_WITH_TARGETS
+    schema = columns.with_metadata({"tools": canonical_json(_tools(plan))})
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(max_workers=workers) as pool:
         writers = {}
         for cell in todo:
@@ -201,9 +218,10 @@ def encoded(
         return encode_row(chunk.utterances[i], cell, batch, i, hashes, stored, params, achieved)
 
     nothing: list[Params] = [{} for _ in rows]
-    as_it_is: list[Achieved] = [{"applied": False} for _ in rows]
     waiting: deque[tuple[Cell, list[Future[dict[str, Any]]]]] = deque()
-    for cell, batch, params, achieved in chain([(Cell.clean(), chunk.clean, nothing, as_it_is)], chunk.cells):
+    for cell, batch, params, achieved in chain(
+        [(Cell.clean(), chunk.clean, nothing, chunk.achieved)], chunk.cells
+    ):
         if cell.cell_id in wanted:
             waiting.append((cell, [pool.submit(row, cell, batch, params[i], achieved[i], i) for i in rows]))
         if len(waiting) > _CELLS_AHEAD:
@@ -219,6 +237,7 @@ def _manifest(plan: Plan, folder: Path) -> dict[str, Any]:
         path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": hash_file(path)}
         for path in sorted((folder / "data").rglob("*.parquet"))
     }
+    faces = {} if plan.cropping is None else {"faces": {**plan.cropping, **_face_tally(plan, folder)}}
     return {
         "recipe_id": plan.recipe_id,
         "content_root": content_root(roots),
@@ -227,8 +246,19 @@ def _manifest(plan: Plan, folder: Path) -> dict[str, Any]:
         "cells": [cell.to_json() for cell in plan.cells],
         "roots": roots,
         "shards": shards,
-        "tools": _tools(),
+        "tools": _tools(plan),
+        **faces,
     }
+
+
+def _face_tally(plan: Plan, folder: Path) -> dict[str, Any]:
+    """Return where the boxes of the built clips come from, and what the detector lost."""
+    tally = FaceTally()
+    for cell in plan.cells:
+        for shard in range(plan.shards):
+            rows = Shard.open(shard_path(folder, cell.cell_id, shard)).columns(["achieved"])
+            tally.add(cell, [json.loads(row["achieved"]) for row in rows])
+    return tally.to_json()
 
 
 def estimate_bytes(plan: Plan) -> int:

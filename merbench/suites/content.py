@@ -72,6 +72,7 @@ def hash_row(utterance: Utterance, media: Mapping[Modality, str | None]) -> str:
             utterance.speaker or "",
             utterance.dialogue or "",
             *(media[m] or "" for m in MODALITIES),
+            *map(repr, utterance.targets),
         ]
     )
 

@@ -8,7 +8,8 @@
     <cell_id>/<sample_id>.mp4        the frames, silent
 
 Unlike in the suite, every cell holds everything. A modality that is absent is an empty cell in the
-table; so is an empty transcript, which CSV cannot tell from an absent one.
+table; so is an empty transcript, which CSV cannot tell from an absent one. What the data ask beside the
+label (`merbench.targets`) is in further columns of the table.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from merbench.suites.source import Chunk
     from merbench.suites.store import Suite
-    from merbench.types import Achieved, Batch, Params
+    from merbench.types import Batch, Params
 
 COLUMNS = (
     "id",
@@ -84,13 +85,14 @@ def export_suite(
     part = suite.only(cells) if cells else suite
     wanted = tuple(cell.cell_id for cell in part.cells if not cells or cell.cell_id in cells)
     names = file_names(u.id for u in suite.index())
+    targets = () if suite.facts.task is None else suite.facts.task.targets
     with locked(folder):
         _claim(suite, folder)
         sweep(folder)
         with ExitStack() as stack, ThreadPoolExecutor(max_workers=workers) as pool:
             tables = {c: stack.enter_context(atomic(folder / c / "samples.csv")) for c in wanted}
             for table in tables.values():
-                _write_rows(table, [COLUMNS])
+                _write_rows(table, [(*COLUMNS, *targets)])
             for shard in range(part.shards):
                 for chunk in part.chunks(shard, workers=workers):
                     for cell_id, rows in _rows(chunk, folder, names, tables, pool):
@@ -147,8 +149,8 @@ def _rows(
 ) -> Iterator[tuple[str, list[list[Any]]]]:
     """Write the media of a chunk's wanted cells; yield the rows of each cell's table."""
     nothing: list[Params] = [{} for _ in chunk.utterances]
-    whole: list[Achieved] = [{"applied": False} for _ in chunk.utterances]
-    for cell, batch, params, achieved in chain([(Cell.clean(), chunk.clean, nothing, whole)], chunk.cells):
+    whole = (Cell.clean(), chunk.clean, nothing, chunk.achieved)
+    for cell, batch, params, achieved in chain([whole], chunk.cells):
         if cell.cell_id in wanted:
             place = folder / cell.cell_id
             stems = [place / names[u.id] for u in chunk.utterances]
@@ -161,6 +163,7 @@ def _rows(
                         "true" if achieved[i]["applied"] else "false",
                         canonical_json(params[i]),
                         canonical_json(achieved[i]),
+                        *u.targets,
                     ]
                     for i, (u, (audio, video)) in enumerate(zip(chunk.utterances, media, strict=True))
                 ],

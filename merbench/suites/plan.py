@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from merbench.corruption import Corruption, corruptions
 from merbench.errors import MerbenchError
 from merbench.hashing import combine, hash_json
-from merbench.options import build, canonical, has_option, split_spec
+from merbench.options import build, canonical, has_option, read_ranges, split_spec
+from merbench.suites.faces import CHUNK_ROWS as CHUNK_ROWS_OF_FACES
+from merbench.suites.faces import report_of
 from merbench.suites.source import Chunk, Facts, prefetched
 from merbench.types import SEVERITIES, Batch, Cell, Modality, Pool, Sample, Utterance
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from merbench.datasets import Dataset
+    from merbench.protocols import Protocol
+    from merbench.suites.faces import Faces
+    from merbench.suites.overlay import Overlay
 
 FORMAT = 1
 """Version of the recipe and of the folder layout; a suite of another one is refused."""
@@ -88,6 +93,9 @@ class Plan:
     utterances: tuple[Utterance, ...]
     pool: Pool
     variants: tuple[Variant, ...]
+    faces: Faces | None = None
+    overlay: Overlay | None = None
+    protocol: Protocol | None = None
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
@@ -109,7 +117,14 @@ class Plan:
             },
             "pool": self.dataset.source_hash(self.pool.utterances) if self._uses_pool else None,
             "variants": [variant.to_json() for variant in self.variants],
+            **({} if self.faces is None else {"faces": self.faces.to_json()}),
+            **({} if self.overlay is None else {"labels": self.overlay.sha256}),
         }
+
+    @property
+    def cropping(self) -> Mapping[str, Any] | None:
+        """How frames are cropped to faces, ``None`` if nobody looks for any."""
+        return None if self.faces is None else self.faces.to_json()
 
     @property
     def _uses_pool(self) -> bool:
@@ -131,9 +146,12 @@ class Plan:
             labels=self.dataset.labels,
             label_counts=self.dataset.label_counts(),
             text_informative=self.dataset.text_informative,
-            unit=card.unit,
+            unit=card.unit if self.protocol is None else self.protocol.unit,
             restricted=card.restricted,
             licence=card.licence,
+            task=self.dataset.task,
+            target_means=self.dataset.target_means(),
+            protocol=None if self.protocol is None else self.protocol.facts(),
         )
 
     @property
@@ -158,24 +176,56 @@ class Plan:
     def chunks(self, shard: int, *, workers: int = 2) -> Iterator[Chunk]:
         """Yield the shard's chunks in order; each is decoded once, the next one while this one is used."""
         rows = self.utterances[shard * SHARD_ROWS : (shard + 1) * SHARD_ROWS]
-        parts = [rows[i : i + CHUNK_ROWS] for i in range(0, len(rows), CHUNK_ROWS)]
-        for samples in prefetched(parts, self.dataset.load, workers):
-            clean = Batch.of(samples)
+        step = CHUNK_ROWS if self.faces is None else CHUNK_ROWS_OF_FACES
+        parts = [rows[i : i + step] for i in range(0, len(rows), step)]
+        for samples in prefetched(parts, self._load, workers):
+            whole = Batch.of(samples)
+            clean = whole if self.faces is None else Batch.of([self.faces.cropped(s) for s in samples])
             yield Chunk(
                 utterances=tuple(s.utterance for s in samples),
                 clean=clean,
-                cells=self._corrupted(samples, clean),
+                achieved=[report_of(s) for s in samples],
+                cells=self._corrupted(samples, whole, clean, workers),
             )
 
-    def _corrupted(self, samples: Sequence[Sample], clean: Batch) -> Iterator[Any]:
+    def _corrupted(
+        self, samples: Sequence[Sample], whole: Batch, clean: Batch, workers: int
+    ) -> Iterator[Any]:
+        """Yield every cell's version of a chunk: made of `whole`, and then what `clean` is of that."""
         for variant in self.variants:
             corruption = variant.corruption
             params = corruption.draw_all(
                 samples, self.pool, self.dataset.name, seed=variant.seed, replicate=variant.replicate
             )
+            given, pool = (clean, self._pool_of_crops) if corruption.exchanges else (whole, self.pool)
             for severity, cell in zip(variant.severities, variant.cells, strict=True):
-                batch, achieved = corruption.apply(clean, params, self.pool, **corruption.strength(severity))
+                batch, achieved = corruption.apply(given, params, pool, **corruption.strength(severity))
+                if self.faces is not None and given is whole:
+                    batch, achieved = self.faces.finish(samples, whole, clean, batch, achieved, workers)
                 yield cell, batch, params, achieved
+
+    @cached_property
+    def _recorded(self) -> Dataset:
+        """The dataset with frames as they are to be corrupted."""
+        if self.faces is None:
+            return self.dataset
+        return replace(self.dataset, media=self.faces.recorded(self.dataset.media))
+
+    def load(self, utterance: Utterance) -> Sample:
+        """Return any utterance of the dataset as the clean cell would have it."""
+        sample = self._load(utterance)
+        return sample if self.faces is None else self.faces.cropped(sample)
+
+    def _load(self, utterance: Utterance) -> Sample:
+        sample = self._recorded.load(utterance)
+        return sample if self.faces is None else self.faces.see(sample)
+
+    @cached_property
+    def _pool_of_crops(self) -> Pool:
+        faces = self.faces
+        if faces is None:
+            return self.pool
+        return Pool(self.pool.utterances, lambda utterance: faces.cropped(self._load(utterance)))
 
     def changed(self, cell: Cell) -> tuple[Modality, ...]:
         """Return the modalities that a cell may touch."""
@@ -192,18 +242,12 @@ def parse_severities(text: str) -> tuple[int, ...]:
     Raises:
         MerbenchError: it is none of these or leaves 1..5.
     """
-    found: set[int] = set()
-    try:
-        for part in text.split(","):
-            low, _, high = part.partition("-")
-            found.update(range(int(low), int(high or low) + 1))
-    except ValueError:
-        found = set()
-    if not found or not found <= set(SEVERITIES):
+    found = read_ranges(text)
+    if not found or not set(found) <= set(SEVERITIES):
         raise MerbenchError(
             f"--severity cannot be '{text}'", fix="write 3, 1-5 or 1,3,5, with severities from 1 to 5"
         )
-    return tuple(sorted(found))
+    return found
 
 
 def parse_corruption(spec: str, shared: Mapping[str, Any]) -> Corruption:
@@ -217,6 +261,12 @@ def parse_corruption(spec: str, shared: Mapping[str, Any]) -> Corruption:
 
 def make_corruption(name: str, values: Mapping[str, Any], shared: Mapping[str, Any]) -> Corruption:
     """Make a corruption from its option values and the `shared` ones that it has."""
+    if name.startswith("adversarial/"):
+        raise MerbenchError(
+            f"'{name}' is made against one model, and a suite is the same for every model",
+            fix=f"attack the model while it is scored: merbench eval --model M --attack "
+            f"{name.partition('/')[2]}",
+        )
     cls = corruptions[name]
     common = {key: value for key, value in shared.items() if value is not None and has_option(cls, key)}
     return build(cls, cls.name, {**common, **values})
@@ -231,6 +281,8 @@ def make_plan(
     limit: int | None = None,
     seed: int = 0,
     replicates: int = 1,
+    faces: Faces | None = None,
+    protocol: Protocol | None = None,
 ) -> Plan:
     """Plan a suite: `corruption_list` x `severities` x `replicates`, and the clean cell.
 
@@ -242,11 +294,17 @@ def make_plan(
         for corruption in corruption_list
         for replicate in range(replicates if corruption.is_random else 1)
     )
-    return plan_variants(dataset, variants, split=split, limit=limit)
+    return plan_variants(dataset, variants, split=split, limit=limit, faces=faces, protocol=protocol)
 
 
 def plan_variants(
-    dataset: Dataset, variants: tuple[Variant, ...], *, split: str | None = None, limit: int | None = None
+    dataset: Dataset,
+    variants: tuple[Variant, ...],
+    *,
+    split: str | None = None,
+    limit: int | None = None,
+    faces: Faces | None = None,
+    protocol: Protocol | None = None,
 ) -> Plan:
     """Plan a suite of the clean cell and these variants' cells.
 
@@ -260,7 +318,8 @@ def plan_variants(
         )
     # Where no split was named, the recipe names the one that was taken, or none if it was everything.
     splits = {u.split for u in pool.utterances}
-    plan = Plan(dataset, splits.pop() if len(splits) == 1 else None, utterances, pool, variants)
+    taken = splits.pop() if len(splits) == 1 else None
+    plan = Plan(dataset, taken, utterances, pool, variants, faces, protocol=protocol)
     twice = [cell_id for cell_id, n in Counter(c.cell_id for c in plan.cells).items() if n > 1]
     if twice:
         raise MerbenchError(

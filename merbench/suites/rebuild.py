@@ -6,13 +6,18 @@ whoever has something else is told which part differs before anything is decoded
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from merbench.datasets import datasets, default_root
+from merbench.datasets._view import view_from_recipe
 from merbench.errors import MerbenchError
 from merbench.hashing import hash_json
 from merbench.options import build
 from merbench.suites.build import build_suite, require_same_content
+from merbench.suites.faces import faces_from_recipe
+from merbench.suites.overlay import FILE as OVERLAY
+from merbench.suites.overlay import Overlay, read_overlay
 from merbench.suites.plan import Variant, plan_variants
 from merbench.suites.store import Suite, read_record, shard_path
 from merbench.suites.verify import verify_suite
@@ -43,13 +48,22 @@ def find_record(source: Path) -> Path:
     return found
 
 
-def plan_from_record(path: Path, *, root: Path | None = None, noise_root: Path | None = None) -> Plan:
+def plan_from_record(
+    path: Path,
+    *,
+    root: Path | None = None,
+    noise_root: Path | None = None,
+    face_detector: Path | None = None,
+    labels: Path | None = None,
+) -> Plan:
     """Return the plan whose recipe is at `path`, made from what is on this machine.
 
     Args:
         path: a manifest.json or recipe.json.
         root: where the dataset lies; by default its folder in ``MERBENCH_DATA``.
         noise_root: where the noise lies; by default its folder in ``MERBENCH_DATA``.
+        face_detector: the file of the face detector, if the recipe has one.
+        labels: the table of labels laid over the suite; by default what lies beside the record.
 
     Raises:
         MerbenchError: the recipe is damaged or of another format, or what is here is not what it
@@ -71,13 +85,34 @@ def plan_from_record(path: Path, *, root: Path | None = None, noise_root: Path |
         root=root or default_root(cls.name),
         media=MediaSpec(**recipe["media"]),
     )
+    dataset = view_from_recipe(dataset, recipe["dataset"].get("view"))
     samples = recipe["samples"]
-    plan = plan_variants(dataset, variants, split=samples["split"], limit=samples["count"])
+    faces = faces_from_recipe(recipe.get("faces"), face_detector, dataset.media.frame_size)
+    plan = plan_variants(dataset, variants, split=samples["split"], limit=samples["count"], faces=faces)
+    if recipe.get("labels") is not None:
+        plan = replace(plan, overlay=_overlay(plan, path, recipe["labels"], labels))
     different = next(_differences(recipe, plan), None)
     if different is not None:
         what, fix = different
         raise MerbenchError(f"{path} was made from something else: {what}", fix=fix)
     return plan
+
+
+def _overlay(plan: Plan, record: Path, wanted: str, table: Path | None) -> Overlay:
+    """Return the labels that were laid over the suite, from a table or from beside its record."""
+    if table is None:
+        if not (record.parent / OVERLAY).exists():
+            raise MerbenchError(
+                f"{record} was made with labels laid over the suite, and {OVERLAY} is not beside it",
+                fix="pass --labels FILE.csv, the table they came from",
+            )
+        return Overlay.read(record.parent / OVERLAY, wanted)
+    overlay = read_overlay(table, plan.cells, [u.id for u in plan.utterances], plan.dataset.labels)
+    if overlay.sha256 != wanted:
+        raise MerbenchError(
+            f"{record} was made with other labels than those in {table}", fix="check --labels"
+        )
+    return overlay
 
 
 def _differences(recipe: Mapping[str, Any], plan: Plan) -> Iterator[tuple[str, str]]:

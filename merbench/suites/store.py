@@ -29,12 +29,14 @@ import pyarrow.parquet as pq
 from merbench.errors import MerbenchError
 from merbench.media.encode import decode_flac, decode_png, encode_flac, encode_png
 from merbench.suites.content import MediaHashes, cell_root, hash_row
+from merbench.suites.overlay import FILE as OVERLAY
+from merbench.suites.overlay import Overlay
 from merbench.suites.plan import FORMAT, SHARD_ROWS
 from merbench.suites.source import Chunk, Facts
 from merbench.types import CLEAN, MODALITIES, Batch, Cell, Packed, Utterance
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
     from pathlib import Path
 
@@ -67,6 +69,11 @@ SCHEMA = pa.schema(
         ("sha256", pa.struct([(m, pa.string()) for m in MODALITIES])),
     ]
 )
+
+TARGETS = "targets"
+
+SCHEMA_WITH_TARGETS = SCHEMA.append(pa.field(TARGETS, pa.list_(pa.float64())))
+"""The columns of a suite whose dataset has a task (`merbench.targets`)."""
 
 MEDIA_COLUMNS = ("audio", "frames", "timestamps", "text")
 
@@ -138,6 +145,7 @@ def encode_row(
         "achieved": json.dumps(achieved, sort_keys=True),
         "applied": bool(achieved["applied"]),
         "sha256": dict(hashes),
+        TARGETS: list(utterance.targets),
     }
 
 
@@ -150,6 +158,7 @@ def utterance_of(row: dict[str, Any]) -> Utterance:
         speaker=row["speaker"],
         dialogue=row["dialogue"],
         extra=json.loads(row["extra"]),
+        targets=tuple(row.get(TARGETS) or ()),
     )
 
 
@@ -299,13 +308,29 @@ class Suite:
         return int(self.manifest["recipe"]["samples"]["count"])
 
     @property
+    def cropping(self) -> Mapping[str, Any] | None:
+        """How frames are cropped to faces, ``None`` if nobody looked for any."""
+        cropping: Mapping[str, Any] | None = self.manifest["recipe"].get("faces")
+        return cropping
+
+    @cached_property
+    def overlay(self) -> Overlay | None:
+        """The labels that people gave to the corrupted clips, if any are laid over the suite.
+
+        Raises:
+            MerbenchError: their file is missing or holds others.
+        """
+        wanted = self.manifest["recipe"].get("labels")
+        return None if wanted is None else Overlay.read(self.folder / OVERLAY, wanted)
+
+    @property
     def shards(self) -> int:
         """How many shards every cell has."""
         return -(-self.size // SHARD_ROWS)
 
     def index(self) -> tuple[Utterance, ...]:
         """Return every utterance in keyed order, reading no media."""
-        columns = ["sample_id", "label", "split", "speaker", "dialogue", "extra"]
+        columns = ["sample_id", "label", "split", "speaker", "dialogue", "extra", TARGETS]
         return tuple(
             utterance_of(row)
             for shard in range(self.shards)
@@ -322,6 +347,7 @@ class Suite:
                 yield Chunk(
                     utterances=tuple(utterance_of(row) for row in rows),
                     clean=clean,
+                    achieved=[json.loads(row["achieved"]) for row in rows],
                     cells=self._cells(files, group, clean, [row["sample_id"] for row in rows], pool),
                 )
 
@@ -356,7 +382,7 @@ class Shard:
         """
         with _readable(path):
             file = pq.ParquetFile(path)
-            if file.schema_arrow.names != SCHEMA.names:
+            if file.schema_arrow.names not in (SCHEMA.names, SCHEMA_WITH_TARGETS.names):
                 raise pa.ArrowInvalid("its columns are not those of a suite")
         return cls(path, file)
 
@@ -366,13 +392,14 @@ class Shard:
         return int(self.file.num_row_groups)
 
     def columns(self, names: Sequence[str]) -> list[dict[str, Any]]:
-        """Return some columns of all rows.
+        """Return some columns of all rows, those of targets only where there are any.
 
         Raises:
             MerbenchError: the bytes are damaged.
         """
         with _readable(self.path):
-            rows: list[dict[str, Any]] = self.file.read(columns=list(names)).to_pylist()
+            there = [name for name in names if name in self.file.schema_arrow.names]
+            rows: list[dict[str, Any]] = self.file.read(columns=there).to_pylist()
         return rows
 
     def rows(self, group: int, ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
@@ -410,7 +437,9 @@ def _readable(path: Path) -> Iterator[None]:
 def root_of_cell(folder: Path, cell_id: str, shards: int) -> str:
     """Return a cell's root from the hashes stored in its shards, reading no media."""
     pairs: list[tuple[str, str]] = []
-    columns = [name for name in SCHEMA.names if name not in (*MEDIA_COLUMNS, "params", "achieved")]
+    columns = [
+        name for name in SCHEMA_WITH_TARGETS.names if name not in (*MEDIA_COLUMNS, "params", "achieved")
+    ]
     for shard in range(shards):
         rows = Shard.open(shard_path(folder, cell_id, shard)).columns(columns)
         pairs += [(row["sample_id"], hash_row(utterance_of(row), row["sha256"])) for row in rows]

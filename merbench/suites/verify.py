@@ -51,6 +51,7 @@ def verify_suite(suite: Suite, *, workers: int = 2, progress: Callable[[int], No
     manifest = suite.folder / "manifest.json"
     if hash_json(suite.manifest["recipe"]) != suite.recipe_id:
         raise MerbenchError(f"{manifest}: the recipe does not hash to recipe_id", fix=_MEND)
+    _ = suite.overlay  # which is read only if it is the recipe's
     leaves: dict[str, list[tuple[str, str]]] = {cell.cell_id: [] for cell in suite.cells}
     with ThreadPoolExecutor(max_workers=workers) as pool:
         for shard in range(suite.shards):

@@ -23,10 +23,11 @@ from merbench.training.data import CLEAN, Examples, Hardening, make_corruptions,
 from merbench.types import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from merbench.corruption import Corruption
     from merbench.datasets import Dataset
+    from merbench.protocols import Protocol
     from merbench.training._trainable import Trainable
     from merbench.training.data import Purpose, Splits
     from merbench.training.recipe import Recipe
@@ -59,6 +60,8 @@ class Job:
     splits: Splits
     corruptions: tuple[Corruption, ...]
     """What the recipe hardens with; empty without noise."""
+    protocol: Mapping[str, Any] | None = None
+    """Which protocol and fold it is trained for (`Protocol.followed`), if one was given."""
 
     @property
     def rows(self) -> int:
@@ -110,23 +113,39 @@ class Job:
             ],
             "recipe": self.recipe.to_json(),
             "seed": self.recipe.training.seed,
+            **({} if self.protocol is None else {"protocol": dict(self.protocol)}),
         }
 
 
-def plan_training(recipe: Recipe, *, root: Path | None = None, noise_root: Path | None = None) -> Job:
+def plan_training(
+    recipe: Recipe,
+    *,
+    root: Path | None = None,
+    noise_root: Path | None = None,
+    protocol: Protocol | None = None,
+    fold: int | None = None,
+) -> Job:
     """Open the data of a recipe and split it.
 
     Args:
         recipe: what to do.
         root: where the dataset's files lie.
         noise_root: where the noise bank lies, for recipes with one.
+        protocol: whose data, classes and splits to take instead of the recipe's own.
+        fold: which of its folds, from 1, the model is not to see.
 
     Raises:
-        MerbenchError: the recipe does not fit the data (see `make_splits`), or its noise is not there.
+        MerbenchError: the recipe does not fit the data (see `make_splits`), its noise is not there, or the
+            protocol does not have the fold.
     """
-    dataset = load_dataset(recipe.data.dataset, root)
     noise = () if recipe.noise is None else make_corruptions(recipe.noise, noise_root)
-    return Job(recipe, dataset, make_splits(dataset, recipe), noise)
+    if protocol is None:
+        dataset, followed = load_dataset(recipe.data.dataset, root), None
+    else:
+        dataset, followed = protocol.open_for_training(root, fold), protocol.followed(fold)
+        data = dataclasses.replace(recipe.data, dataset=protocol.dataset, **protocol.parts())
+        recipe = dataclasses.replace(recipe, data=data)
+    return Job(recipe, dataset, make_splits(dataset, recipe), noise, followed)
 
 
 def train(

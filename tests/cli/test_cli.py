@@ -88,8 +88,33 @@ def test_preview_writes_five_severities_to_hear(merbench, tmp_path):
     assert residuals == sorted(residuals)
 
 
-def test_preview_of_something_silent_is_refused(merbench, tmp_path):
-    merbench("show", "corruption", "text/typo", "--preview", tmp_path / "x.wav").refused("cannot be heard")
+def test_preview_of_a_picture_and_of_a_text(merbench, tmp_path):
+    from PIL import Image
+
+    from merbench.media.decode import read_video
+    from merbench.types import MediaSpec
+
+    Image.new("RGB", (64, 48), (90, 140, 200)).save(tmp_path / "face.png")
+    (tmp_path / "said.txt").write_text("We are all very glad about the long letter.\n", encoding="utf-8")
+    show = ("show", "corruption")
+    out = tmp_path / "out"
+    assert merbench(*show, "vision/fog", "--preview", tmp_path / "face.png", "--out", out).code == 0
+    assert merbench(*show, "text/word_delete", "--preview", tmp_path / "said.txt", "--out", out).code == 0
+    level = [read_video(out / f"face-vision-fog-{s}.mp4", MediaSpec()).frames.mean() for s in range(1, 6)]
+    words = [len((out / f"said-text-word_delete-{s}.txt").read_text().split()) for s in range(1, 6)]
+    assert level == sorted(level)
+    assert words == sorted(words, reverse=True)
+    assert words[-1] < 9
+
+
+def test_preview_of_what_a_corruption_does_not_change_is_refused(merbench, tmp_path):
+    import soundfile
+
+    soundfile.write(tmp_path / "voice.wav", [0.1] * 4000, 16000)
+    preview = ("show", "corruption", "text/typo", "--preview")
+    merbench(*preview, tmp_path / "voice.wav").refused("holds no text", "takes a sound, a picture")
+    merbench(*preview, tmp_path / "away.wav").refused("cannot be read")
+    merbench(*preview, tmp_path / "away.txt").refused("cannot be read")
 
 
 @pytest.mark.parametrize(

@@ -57,11 +57,12 @@ def sample(
 SUITED = {
     "modality/desync": lambda s: replace(s, audio=np.tile(s.audio, 2)),
     "text/emoji_strip": lambda s: replace(s, text=" 😀 ".join([*s.text.split()[:6], "❤️"])),
+    "text/learned": lambda s: replace(s, text=" ".join(np.roll(WORDS, -(int(s.id[1:]) % 40))[:12])),
     "text/chinese": lambda s: replace(
         s, text="".join("我今天真的很高兴见到你他们在家里做事已经晚了"[len(w) :: 2] for w in s.text.split())
     ),
 }
-"""What a sample needs for a corruption that only concerns some."""
+"""What a sample needs for a corruption that only concerns some, or that asks a network about every text."""
 
 
 def suited(name: str, samples: list[Sample]) -> list[Sample]:

@@ -11,19 +11,20 @@ import pytest
 import soundfile
 
 from corruptions.audio import _banks
-from corruptions.audio._banks import EnvironmentBank, UrbanSound8KBank
+from corruptions.audio._banks import EnvironmentBank
+from corruptions.audio._recorded import UrbanSound8KBank
 from merbench.corruption import corruptions
 from merbench.errors import MerbenchError
 from merbench.options import build
 from merbench.types import Batch, Utterance
-from tests.corruptions import urban
+from tests.corruptions import banks
 from tests.corruptions.samples import ordinary, pool
 
 
 @pytest.fixture
 def root(tmp_path):
     """A miniature that may be damaged."""
-    return urban.write(tmp_path)
+    return banks.write_urban(tmp_path)
 
 
 def urban_noise(root, **options):

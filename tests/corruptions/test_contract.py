@@ -6,9 +6,11 @@ import inspect
 import json
 import random
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
+from importlib.metadata import version
 from itertools import pairwise
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -17,7 +19,7 @@ import pytest
 from merbench.corruption import Exactness, Validity, corruptions
 from merbench.errors import MerbenchError
 from merbench.hashing import hash_array
-from merbench.options import build, canonical, describe, has_option
+from merbench.options import build, canonical, describe
 from merbench.types import MODALITIES, SEVERITIES, Batch, Pool
 from tests.corruptions.samples import awkward, ordinary, pool, suited
 
@@ -25,9 +27,9 @@ MANY = 2_000
 
 
 @pytest.fixture(params=corruptions.names())
-def corruption(request, urban_root):
+def corruption(request, from_outside):
     cls = corruptions[request.param]
-    return build(cls, cls.name, {"noise_root": urban_root} if has_option(cls, "noise_root") else {})
+    return build(cls, cls.name, from_outside(cls))
 
 
 @cache
@@ -106,6 +108,12 @@ class TestCard:
 
     def test_its_options_are_plain_json(self, corruption):
         json.dumps(canonical(corruption), allow_nan=False)
+
+    def test_it_names_the_libraries_that_its_bytes_depend_on(self, corruption):
+        assert bool(corruption.libraries) == (corruption.exactness != "exact")
+        assert all(version(library) for library in corruption.libraries)
+        for part in getattr(corruption, "parts", {}).values():
+            assert {*part.libraries} <= {*corruption.libraries}
 
     def test_its_name_is_where_its_file_is(self, corruption):
         assert type(corruption).__module__.endswith(corruption.name.replace("/", "."))
@@ -351,8 +359,9 @@ def test_every_corruption_is_reached_by_a_spelling_with_dashes(corruption):
 
 
 def test_a_resource_is_no_part_of_the_identity(corruption):
-    if not has_option(type(corruption), "noise_root"):
+    places = [f.name for f in fields(corruption) if f.metadata.get("resource")]
+    if not places:
         pytest.skip("it has none")
-    elsewhere = replace(corruption, noise_root=corruption.noise_root.parent / "elsewhere")
+    elsewhere = replace(corruption, **dict.fromkeys(places, Path("elsewhere")))
     assert elsewhere.cell(3) == corruption.cell(3)
     assert elsewhere.key("d", "i", seed=0, replicate=0) == corruption.key("d", "i", seed=0, replicate=0)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from merbench.corruption import corruptions
 from tests.corruptions import golden
 from tests.processors import OLDER, environment
 
@@ -20,7 +19,7 @@ def found():
 
 
 def committed():
-    return json.loads(golden.GOLDEN.read_text(encoding="utf-8"))
+    return golden.committed(golden.GOLDEN)
 
 
 def test_the_committed_bytes_are_reproduced(found):
@@ -28,11 +27,18 @@ def test_the_committed_bytes_are_reproduced(found):
 
 
 def test_every_exact_corruption_has_five_hashes(found):
-    built_in = [n for n in corruptions.names() if corruptions.entry(n).provider == "builtin"]
-    exact = {f"{n}@{corruptions[n].version}" for n in built_in if corruptions[n].exactness == "exact"}
-    assert found.keys() == exact
+    assert found.keys() == {golden.key(name) for name in golden.names("exact")}
     # Two rates of a rare event may well meet none of the few samples: hence four different ones, not five.
     assert all(len(hashes) == 5 and len(set(hashes.values())) >= 4 for hashes in found.values())
+
+
+@pytest.mark.parametrize("name", golden.names("pinned"))
+def test_a_known_build_of_its_libraries_gives_the_committed_bytes(name):
+    builds = golden.committed(golden.PINNED)[golden.key(name)]
+    here = golden.build_of(name)
+    if here not in builds:
+        pytest.skip(f"no bytes are kept for {here}, but for {' and '.join(builds)}: golden.py --write adds")
+    assert golden.pinned(name) == builds[here]
 
 
 @pytest.mark.parametrize("name", OLDER)
@@ -53,16 +59,39 @@ def test_an_older_processor_gives_the_same_bytes(name):
 
 def test_moved_bytes_are_not_committed_under_an_old_version(found, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(golden, "compute", lambda: found)
-    path = tmp_path / "golden.json"
-    golden.main(["--write"], path)
-    name = next(iter(found))
-    other = {**found, name: dict.fromkeys("12345", "0" * 64)}
-    path.write_text(json.dumps(other), encoding="utf-8")
-    with pytest.raises(SystemExit, match=f"the bytes of {name} moved: raise the version"):
-        golden.main(["--write"], path)
-    assert json.loads(path.read_text(encoding="utf-8")) == other
-    del other[name]  # as after raising the version
-    path.write_text(json.dumps(other), encoding="utf-8")
-    golden.main(["--write"], path)
-    assert json.loads(path.read_text(encoding="utf-8")) == found
+    monkeypatch.setattr(golden, "pinned", lambda name: {"1": golden.key(name)})
+    exact, pinned = tmp_path / "golden.json", tmp_path / "golden_pinned.json"
+
+    def write():
+        golden.main(["--write"], exact, pinned)
+        capsys.readouterr()
+
+    def spoilt(path, name, hashes):
+        held = golden.committed(path)
+        kept = path.read_text(encoding="utf-8")
+        path.write_text(json.dumps({**held, name: hashes}), encoding="utf-8")
+        with pytest.raises(SystemExit, match=f"the bytes of {name} moved: raise the version"):
+            write()
+        path.write_text(kept, encoding="utf-8")
+        del held[name]  # as after raising the version
+        path.write_text(json.dumps(held), encoding="utf-8")
+        write()
+        assert path.read_text(encoding="utf-8") == kept
+
+    write()
+    assert golden.committed(exact) == found
+    spoilt(exact, next(iter(found)), dict.fromkeys("12345", "0" * 64))
+    spoilt(pinned, "vision/jpeg@1", {golden.build_of("vision/jpeg"): {"1": "0" * 64}})
+
+
+def test_bytes_of_other_builds_are_kept(found, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(golden, "compute", lambda: found)
+    monkeypatch.setattr(golden, "pinned", lambda name: {"1": golden.key(name)})
+    exact, pinned = tmp_path / "golden.json", tmp_path / "golden_pinned.json"
+    other = {"vision/jpeg@1": {"another build": {"1": "0" * 64}}, "vision/jpeg@0": {"any": {}}}
+    pinned.write_text(json.dumps(other), encoding="utf-8")
+    golden.main(["--write"], exact, pinned)
     capsys.readouterr()
+    written = golden.committed(pinned)
+    assert set(written["vision/jpeg@1"]) == {"another build", golden.build_of("vision/jpeg")}
+    assert "vision/jpeg@0" not in written

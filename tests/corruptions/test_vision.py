@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 
 import cv2
@@ -112,6 +113,31 @@ class TestBlur:
     def test_a_flat_picture_stays_flat(self, name):
         spoilt, _ = spoil(made(name), grey(100), 5)
         assert np.abs(spoilt.astype(int) - 100).max() <= 2
+
+
+class TestPyramid:
+    def levels(self, severity, count=300, **options):
+        samples = ordinary(count, seconds=0.1, frames=1, size=16)
+        blur = made("pyramid_blur", **options)
+        params = blur.draw_all(samples, pool(samples), "vision")
+        _, achieved = blur.apply(Batch.of(samples), params, pool(samples), **blur.strength(severity))
+        return Counter(report["levels"] for report in achieved)
+
+    def test_it_is_opencvs_pyramid_down_and_up(self):
+        sample = picture(side=96)
+        blurred, report = spoil(made("pyramid_blur"), sample, 3)
+        expected = cv2.pyrUp(cv2.pyrUp(cv2.pyrDown(cv2.pyrDown(sample.frames[0]))))
+        assert report["factor"] == 4
+        assert (blurred == expected).all()
+
+    def test_the_severity_says_how_many_levels_are_lost(self):
+        assert sorted(self.levels(1)) == [0, 1]
+        assert [list(self.levels(severity, count=4)) for severity in (2, 3, 4, 5)] == [[1], [2], [3], [4]]
+
+    def test_mer_noise_reduces_by_1_2_or_4(self):
+        drawn = self.levels(3, blur="drawn")
+        assert sorted(drawn) == [0, 1, 2]
+        assert min(drawn.values()) > 75  # of 300, a third each: 3 standard deviations
 
 
 class TestCodecs:

@@ -423,6 +423,84 @@ def dfew(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
     return root, {"fold": "2"}
 
 
+SEGMENTS = {
+    # start and end in seconds, sentiment, then happy, sad, anger, surprise, disgust, fear
+    "-9y-fZ3swSY": [
+        (1.8, 2.9, 1.0, 1.333, 0.0, 0.0, 0.0, 0.0, 0.0),
+        (0.0, 1.013, -2.333, 0.0, 0.667, 1.0, 0.0, 1.0, 0.0),
+        (0.9, 1.898, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+    ],
+    "--qXJuDtHPw": [(-0.457596371882, 1.77959183673, 1.667, 0.667, 0.0, 0.0, 0.0, 0.0, 0.0)],
+    "81406": [
+        (2.2, 4.75, -0.333, 0.0, 0.333, 0.0, 0.0, 0.0, 0.0),  # runs past the end, at 3 s
+        (0.0, 2.0, 3.0, 3.0, 0.0, 0.0, 0.333, 0.0, 0.0),
+    ],
+    "274563": [(0.0, 2.5, -1.333, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0)],  # its transcript has other times
+    "2Y8-fOtMCsE": [(0.0, 2.0, 0.667, 0.667, 0.0, 0.0, 0.0, 0.0, 0.0)],  # in no list
+    "0h-zjBukYpk": [(0.0, 2.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)],  # its files are not there
+}
+"""Labels as in the label file of CMU-MOSEI: not in the order of time, one before its video begins."""
+
+_FOLDS = {"train": ["-9y-fZ3swSY", "0h-zjBukYpk"], "valid": ["--qXJuDtHPw"], "test": ["81406", "274563"]}
+
+
+def mosei_emotions(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
+    """The archive without the videos: sounds, transcripts, the label file and the lists of videos."""
+    import h5py
+
+    root = tmp_path / "CMU_MOSEI"
+    raw = root / "Raw"
+    for seed, video in enumerate(list(SEGMENTS)[:-1]):
+        voice(raw / "Audio" / "Full" / "WAV_16000" / f"{video}.wav", 200 + 20 * seed, 16_000, 3.0)
+        script = raw / "Transcript" / "Segmented" / "Combined" / f"{video}.txt"
+        script.parent.mkdir(parents=True, exist_ok=True)
+        late = 0.25 if video == "274563" else 0.0
+        lines = [
+            f"{video}___{number}___{start + late}___{end + late}___And _____ caf\N{LATIN SMALL LETTER E}"
+            f"\N{COMBINING ACUTE ACCENT} number {number}, you know."
+            for number, (start, end, *_) in enumerate(sorted(SEGMENTS[video]))
+        ]
+        script.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (script.parent / f"._{script.name}").write_bytes(b"\x00\x05\x16\x07Mac OS X\xff")
+    with h5py.File(root / "CMU_MOSEI_Labels.csd", "w") as file:
+        sequence = file.create_group("All Labels")
+        names = ["sentiment", "happy", "sad", "anger", "surprise", "disgust", "fear"]
+        sequence["metadata/dimension names"] = [json.dumps(names)]
+        for video, segments in SEGMENTS.items():
+            sequence[f"data/{video}/intervals"] = np.array([segment[:2] for segment in segments])
+            sequence[f"data/{video}/features"] = np.array([segment[2:] for segment in segments], np.float32)
+    folds = "".join(f"standard_{split}_fold={videos!r}\n\n" for split, videos in _FOLDS.items())
+    (root / "cmu_mosei_std_folds.py").write_text(folds, encoding="utf-8")
+    return root, {"target": "emotions"}
+
+
+def mosei(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
+    """The same with two of the videos, which get brighter with time."""
+    root, _ = mosei_emotions(tmp_path)
+    pictures = np.zeros((30, 24, 32, 3), np.uint8)
+    pictures[..., 0] = np.linspace(60, 250, 30).astype(np.uint8)[:, None, None]
+    for video in ("-9y-fZ3swSY", "81406"):
+        film = root / "Raw" / "Videos" / "Full" / "Combined" / f"{video}.mp4"
+        film.parent.mkdir(parents=True, exist_ok=True)
+        write_clip(film, pictures, audio=tone(3.0, 16_000), rate=16_000)
+    return root, {}
+
+
+def mosei_clips(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
+    """The form of the MMSA toolkit: clips and one table; one clip is missing."""
+    root = tmp_path / "MOSEI"
+    rows = [("video_id", "clip_id", "text", "label", "label_T", "label_A", "label_V", "annotation", "mode")]
+    for seed, (split, videos) in enumerate(_FOLDS.items()):
+        for number, (_, _, sentiment, *_) in enumerate(SEGMENTS[videos[0]]):
+            face(root / "Raw" / videos[0] / f"{number}.mp4", 10 * seed + number)
+            felt = ("Negative", "Neutral", "Positive")[int(np.sign(sentiment)) + 1]
+            rows.append((videos[0], number, f"Well, number {number}.", sentiment, "", "", "", felt, split))
+    (root / "Raw" / "-9y-fZ3swSY" / "2.mp4").unlink()
+    with (root / "label.csv").open("w", encoding="utf-8", newline="") as handle:
+        csv.writer(handle).writerows(rows)
+    return root, {}
+
+
 MINIATURES: dict[str, tuple[Builder, ...]] = {
     "crema-d": (
         crema_d,
@@ -439,6 +517,7 @@ MINIATURES: dict[str, tuple[Builder, ...]] = {
     ),
     "meld": (meld, meld_texts),
     "mer2023": (mer2023,),
+    "mosei": (mosei, mosei_clips, mosei_emotions),
     "hub": (hub,),
     "merr": (merr,),
     "nemo": (nemo,),

@@ -311,3 +311,28 @@ class TestCommandLine:
         assert manifest["facts"]["dataset"] == "crema-d"
         assert manifest["facts"]["text_informative"] is False
         assert len(manifest["roots"]) == 3  # clean and two cells
+
+
+class TestSoftLabels:
+    def test_the_shares_of_the_votes_are_the_targets(self, root):
+        dataset = open_crema(root, "target=soft")
+        found = by_id(dataset)["1001_IEO_FEA_MD"]
+        assert found.targets == (0, 0, 1, 0, 0, 0)
+        assert dataset.task.kind == "soft"
+        assert dataset.task.targets == dataset.labels
+
+    def test_of_the_question_that_was_chosen(self, root):
+        found = by_id(open_crema(root, "target=soft,question=voice"))["1001_IEO_FEA_MD"]
+        assert found.targets == (0, 0, 3 / 8, 0, 5 / 8, 0)
+        assert found.label == "fear"  # as intended
+
+    def test_clips_without_counted_votes_are_left_out(self, root):
+        votes = root / "processedResults" / "tabulatedVotes.csv"
+        lines = votes.read_text(encoding="utf-8").splitlines()
+        votes.write_text("\n".join(x for x in lines if "1001_IEO_FEA_MD" not in x), encoding="utf-8")
+        dataset = open_crema(root, "target=soft")
+        assert "1001_IEO_FEA_MD" not in by_id(dataset)
+        assert whats(dataset.check(), "info")["have no votes by multimodal: left out"] == "1001_IEO_FEA_MD"
+
+    def test_recipes_that_are_older_than_the_option_stay_what_they_are(self, root):
+        assert "target" not in open_crema(root).identity()["options"]

@@ -137,3 +137,24 @@ class TestRealComments:
     def test_the_grouped_release_is_preferred_where_both_are(self, real_data):
         counts = open_goemotions(real_data / "text" / "goemotions", "grouping=ekman").label_counts()
         assert {split: sum(n.values()) for split, n in counts.items()} == {"dev": 4946, "train": 39_555}
+
+
+class TestSeveralAtOnce:
+    def test_every_row_is_asked_which_emotions_are_present(self, root):
+        dataset = open_goemotions(root, "target=emotions")
+        found = {u.id: u for u in dataset.utterances() if u.split == "test"}
+        assert len(found) == 30
+        assert dataset.task.targets == dataset.labels[:-1]
+        present = [name for name, t in zip(dataset.task.targets, found["test28"].targets, strict=True) if t]
+        assert present == ["anger", "annoyance"]
+        assert found["test28"].label == "anger"
+        assert (found["test27"].label, sum(found["test27"].targets)) == ("neutral", 0)
+
+    def test_an_emotion_goes_before_neutral(self, root):
+        table = root / "data" / "test.tsv"
+        table.write_text("Well.\t27,25\ttest00\n", encoding="utf-8")
+        dataset = open_goemotions(root, "target=emotions,grouping=ekman")
+        assert next(u.label for u in dataset.utterances() if u.id == "test00") == "sadness"
+
+    def test_recipes_that_are_older_than_the_option_stay_what_they_are(self, root):
+        assert "target" not in open_goemotions(root).identity()["options"]

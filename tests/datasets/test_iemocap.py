@@ -249,3 +249,23 @@ class TestCommands:
         rows = {r["name"]: r for r in json.loads(merbench("list", "datasets", "--json").out)}
         assert rows["iemocap"]["found"] == str(root.parent / "iemocap")
         assert rows["ravdess"]["found"] == "no"
+
+
+class TestDimensions:
+    def test_ratings_are_targets_and_the_label_is_the_nearest_step_of_valence(self, root):
+        dataset = open_iemocap(root, "iemocap:target=dimensions")
+        found = by_id(dataset)["Ses01M_impro01_F002"]
+        assert (found.targets, found.label) == ((2.2, 3.5, 2.5), "valence 2")
+        assert dataset.task.targets == ("valence", "arousal", "dominance")
+        assert dataset.task.steps == dataset.labels
+
+    def test_every_annotation_can_be_asked_for(self, root):
+        everything = open_iemocap(root, "iemocap:classes=all,target=dimensions")
+        assert len(everything.utterances()) == 55
+        assert everything.expected["utterances"] == 10_039
+        assert not any(name.startswith("label") for name in everything.expected)
+
+    def test_recipes_that_are_older_than_the_option_stay_what_they_are(self, root):
+        assert "target" not in open_iemocap(root).identity()["options"]
+        named = open_iemocap(root, "iemocap:target=dimensions").identity()["options"]
+        assert named["target"] == "dimensions"

@@ -134,3 +134,19 @@ def test_corrupt_end_to_end(root, merbench, tmp_path):
     )  # fmt: skip
     assert done.code == 0, done.err
     assert merbench("suite", "verify", out).code == 0
+
+
+def test_valence_as_a_target_leaves_out_the_clips_that_have_none(root):
+    dataset = open_mer2023(root, "mer2023:target=valence")
+    found = by_id(dataset)
+    assert found["sample_00000001"].targets == (-1.5,)
+    assert found["sample_00000001"].label == "angry"
+    assert {u.split for u in found.values()} == {"train", "test1", "test2"}
+    assert dataset.task.names_labels is False
+    assert whats(dataset.check(), "info")["sample_00000018, sample_00000019, sample_00000020 and 3 more"] == (
+        "have no valence: left out"
+    )
+
+
+def test_recipes_that_are_older_than_the_target_stay_what_they_are(root):
+    assert "target" not in open_mer2023(root).identity()["options"]

@@ -133,6 +133,16 @@ def test_an_entry_point_to_nowhere_is_an_error_that_names_it(monkeypatch, packag
         Registry("tool", "tools", Tool).names()
 
 
+def test_a_folder_of_data_that_hides_a_package_is_named(tmp_path, monkeypatch):
+    (tmp_path / "hidden_tools").mkdir()
+    (tmp_path / "hidden_tools" / "page.md").write_text("no plug-in\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    point = EntryPoint("ghost", "hidden_tools", "tools")
+    monkeypatch.setattr(module, "entry_points", lambda group: [point])
+    with pytest.raises(MerbenchError, match=r"'hidden_tools', of .*'ghost', is hidden by .*hidden_tools"):
+        Registry("tool", "tools", Tool).names()
+
+
 class TestTheBuiltInCatalogue:
     def test_it_holds_one_corruption_of_every_family(self):
         assert set(corruptions.names()) >= {

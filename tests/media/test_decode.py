@@ -177,6 +177,13 @@ class TestBadAudio:
         path = write_wav(tmp_path / "a.wav", np.array([0.1, bad, 0.2]), subtype="FLOAT")
         self.refuses(path, "NaN or infinite")
 
+    @pytest.mark.parametrize("content", [b"ID3\x03" + bytes(200), b"ID3\x03\0\0\0\0\0\x0a" + bytes(10)])
+    def test_an_mp3_that_is_all_tag_and_no_frames(self, tmp_path, content):
+        path = tmp_path / "a.mp3"
+        path.write_bytes(content)
+        with pytest.raises(MerbenchError, match=r"a\.mp3"):
+            read_audio(path, MediaSpec())
+
     def test_a_video_without_sound(self, tmp_path):
         self.refuses(write_clip(tmp_path / "a.mp4", counting_frames(5)), "has no audio stream")
 
@@ -260,6 +267,20 @@ class TestVideoFiles:
         expected = np.concatenate([np.zeros(4000, np.int16), tone(0.5, 16_000)])
         np.testing.assert_array_equal(read_audio(path, MediaSpec()).audio, expected)
         assert read_video(path, MediaSpec()).timestamps[0] == 0
+
+    def test_sound_may_outlast_the_pictures_and_the_other_way_round(self, tmp_path):
+        for name, pictures, seconds in (("sound", 5, 2.0), ("pictures", 20, 0.5)):
+            path = write_clip(
+                tmp_path / f"{name}.mkv",
+                counting_frames(pictures),
+                codec="ffv1",
+                pixels="bgr0",
+                audio=tone(seconds, 16_000),
+                audio_codec="flac",
+            )
+            audio, video = read_clip(path, MediaSpec(frames=5, frame_size=None))
+            np.testing.assert_array_equal(audio.audio, tone(seconds, 16_000))
+            np.testing.assert_allclose(video.timestamps, np.arange(5) * pictures / 50, atol=1e-9)
 
     def test_one_pass_over_both_streams_equals_two(self, tmp_path):
         path = write_clip(tmp_path / "a.mp4", counting_frames(20), audio=tone(2.0, 16_000))

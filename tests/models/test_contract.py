@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from merbench.models import Adapter, SplitAdapter, models
+from merbench.models import Adapter, SplitAdapter, Valued, models
 from merbench.models._load import load_model
 from merbench.models._validate import check_output
 from merbench.types import MODALITIES, Batch, Packed
@@ -24,18 +24,21 @@ NAMES = [
     "emollama-base:absent=recover",
     f"{ADAPTERS}:Statistics",
     f"{ADAPTERS}:Talker",
+    f"{ADAPTERS}:Feeling",
+    f"{ADAPTERS}:Affect",
 ]
 NAMES += [
     f"router(only(late-fusion; modalities=audio); {ADAPTERS}:Statistics)",
     f"vote(late-fusion; majority; {ADAPTERS}:Whole)",
 ]
 LABELS = {"train": {"happy": 3, "neutral": 5, "sad": 1}, "test": {"calm": 2, "happy": 2}}
+MEANS = {"train": {"valence": 0.5, "arousal": 2.0}, "test": {"valence": 9.0, "arousal": 9.0}}
 TOLERANCE = 1e-4  # float32 sums in another order
 
 
 @pytest.fixture(scope="module", params=NAMES, ids=lambda name: name.rpartition("/")[2])
 def adapter(request: pytest.FixtureRequest) -> Adapter:
-    return load_model(request.param, label_counts=LABELS)
+    return load_model(request.param, label_counts=LABELS, target_means=MEANS)
 
 
 @pytest.fixture(scope="module")
@@ -46,17 +49,24 @@ def full(adapter: Adapter) -> Batch:
 
 
 def answers(adapter: Adapter, of: Batch) -> np.ndarray | list[str]:
-    return check_output(adapter.predict(of.only(*adapter.uses)), len(of), adapter.labels)
+    return checked(adapter, adapter.predict(of.only(*adapter.uses)), len(of))
+
+
+def checked(adapter: Adapter, output, n: int) -> np.ndarray | list[str]:
+    """Return what was answered, values and logits side by side."""
+    found = check_output(output, n, adapter.labels, adapter.targets)
+    return np.hstack([part for part in found if part is not None]) if isinstance(found, Valued) else found
 
 
 def same(a, b) -> bool:
     return a == b if isinstance(a, list) else np.allclose(a, b, atol=TOLERANCE, rtol=0)
 
 
-def test_labels_are_distinct_words(adapter):
-    assert adapter.labels
-    assert len(set(adapter.labels)) == len(adapter.labels)
-    assert all(isinstance(label, str) and label.strip() for label in adapter.labels)
+def test_labels_and_targets_are_distinct_words(adapter):
+    assert adapter.labels or adapter.targets
+    for names in (adapter.labels, adapter.targets):
+        assert len(set(names)) == len(names)
+        assert all(isinstance(name, str) and name.strip() for name in names)
 
 
 def test_it_reads_known_modalities(adapter):
@@ -122,7 +132,7 @@ def test_it_never_writes_to_its_input(adapter, full):
 
 
 def test_modalities_it_does_not_use_do_not_matter(adapter, full):
-    assert same(answers(adapter, full), check_output(adapter.predict(full), len(full), adapter.labels))
+    assert same(answers(adapter, full), checked(adapter, adapter.predict(full), len(full)))
 
 
 def test_splitting_changes_no_answer(adapter, full):
@@ -130,7 +140,7 @@ def test_splitting_changes_no_answer(adapter, full):
         pytest.skip("it does not split")
     present = {m: full.present(m) for m in adapter.uses}
     encodings = {m: adapter.encode(m, full.only(m)) for m in adapter.uses}
-    assert same(answers(adapter, full), np.asarray(adapter.fuse(encodings, present)))
+    assert same(answers(adapter, full), checked(adapter, adapter.fuse(encodings, present), len(full)))
 
 
 def test_an_encoder_reads_its_own_modality_only(adapter, full):
@@ -170,6 +180,25 @@ def test_the_majority_model_answers_the_frequencies_of_the_training_split():
 def test_the_majority_model_takes_everything_where_nothing_is_for_training():
     majority = load_model("majority", label_counts={"all": {"happy": 3, "sad": 1}})
     assert np.exp(majority.predict(batch(1, frame_size=8))) == pytest.approx(np.array([[4, 2]]) / 6)
+
+
+def test_the_mean_is_that_of_the_training_split_or_else_of_everything():
+    found = load_model("target-mean", label_counts=LABELS, target_means=MEANS)
+    assert found.targets == ("valence", "arousal")
+    assert found.predict(batch(2, frame_size=8)).values.tolist() == [[0.5, 2.0]] * 2
+    counts = {"one": {"happy": 3}, "two": {"happy": 1}}
+    means = {"one": {"valence": 1.0}, "two": {"valence": 5.0}}
+    found = load_model("target-mean", label_counts=counts, target_means=means)
+    assert found.predict(batch(1, frame_size=8)).values == 2
+
+
+def test_the_fingerprint_of_the_mean_changes_with_what_it_learnt():
+    other = {**MEANS, "train": {"valence": 0.6, "arousal": 2.0}}
+    prints = {
+        load_model("target-mean", label_counts=LABELS, target_means=means).fingerprint()
+        for means in (MEANS, other)
+    }
+    assert len(prints) == 2
 
 
 def test_the_fingerprint_of_the_majority_model_changes_with_what_it_learnt():

@@ -275,3 +275,41 @@ def test_a_function_that_fails(colours, tmp_path):
 def test_a_network_with_several_inputs_must_be_told_which(tmp_path, write):
     two_inputs(tmp_path / "net.onnx")
     refused(write(), "names none of them, and the network has left, right")
+
+
+VALUES = """
+[model]
+file = "net.onnx"
+targets = ["valence", "arousal", "dominance"]
+[input]
+front_end = "image"
+size = 8
+[output]
+kind = "values"
+missing = [0.0, 1.0, 2.0]
+"""
+
+
+class TestValues:
+    def test_a_network_of_numbers_answers_its_targets(self, tmp_path, write):
+        channel_means(tmp_path / "net.onnx")
+        model = read_onnx(write(VALUES))
+        answer = model.predict(Batch.of([clip((51, 102, 255)), clip(text="no picture")]))
+        assert answer.values == pytest.approx(np.array([[51, 102, 255], [0, 1, 2]]))
+        assert answer.logits is None
+        assert load_model(str(tmp_path / "net.toml")).targets == ("valence", "arousal", "dominance")
+
+    @pytest.mark.parametrize(
+        ("changes", "why"),
+        [
+            ({"missing": "missing = [0]"}, r"\[output\] missing of .* has 1 values for 3 targets"),
+            ({"targets": 'targets = ["valence"]', "missing": "missing = [0]"}, "lists 1 targets.*3 columns"),
+            ({"targets": ""}, r"lacks \[model\] targets"),
+            ({"kind": 'kind = "logits"'}, r"lacks \[model\] labels"),
+            ({"kind": 'kind = "logits"', "targets": 'labels = ["a", "b", "c"]'}, "its output is no values"),
+        ],
+    )
+    def test_mistakes_have_their_own_sentence(self, tmp_path, write, changes, why):
+        channel_means(tmp_path / "net.onnx")
+        with pytest.raises(MerbenchError, match=why):
+            read_onnx(write(VALUES, **changes))

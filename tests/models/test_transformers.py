@@ -253,7 +253,7 @@ def test_what_the_hub_answers_is_said_in_one_line(monkeypatch, failure, words):
 
 
 def test_no_pickle_is_fetched_where_there_are_safetensors():
-    from merbench.models._transformers.source import _needed
+    from merbench.pretrained import _needed
 
     files = [
         "config.json",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from merbench.errors import MerbenchError
 from merbench.labels import counterpart
 from merbench.media.conform import conform
 from merbench.models import _probabilities
-from merbench.models._adapter import Answered, SplitAdapter
+from merbench.models._adapter import Answered, SplitAdapter, Valued
 from merbench.models._validate import blamed, check_output
 
 if TYPE_CHECKING:
@@ -73,9 +73,9 @@ class Member:
 
         A text counts as certainty; one that names none of the labels says nothing.
         """
-        answers = check_output(output, n, self.adapter.labels)
-        if isinstance(answers, Answered):
-            answers = answers.logits
+        answers = check_output(output, n, self.adapter.labels, self.adapter.targets)
+        if isinstance(answers, Answered | Valued):
+            answers = cast("npt.NDArray[np.float64]", answers.logits)  # a member has labels: `join_labels`
         if isinstance(answers, list):
             said = [
                 None if (word := self.adapter.parse(text)) is None else self._place(word) for text in answers
@@ -110,6 +110,12 @@ def join_labels(adapters: Sequence[Adapter], space: Space) -> tuple[Member, ...]
     Raises:
         MerbenchError: fewer than two labels are shared, or one could mean two of another model's.
     """
+    silent = next((adapter.name for adapter in adapters if not adapter.labels), None)
+    if silent is not None:
+        raise MerbenchError(
+            f"{silent} answers values and no labels, and an ensemble combines labels",
+            fix="leave it out, or let it answer logits as well",
+        )
     words = list(adapters[0].labels)
     for adapter in adapters[1:]:
         words += [label for label in adapter.labels if counterpart(label, words) is None]

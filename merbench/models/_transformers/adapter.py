@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import pickle
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,29 +11,31 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from merbench import pretrained
 from merbench.errors import MerbenchError
 from merbench.hashing import combine, hash_file, hash_json
 from merbench.models import _probabilities
 from merbench.models._adapter import Adapter, TrainingRecord
-from merbench.models._transformers import inputs, source
+from merbench.models._transformers import inputs
 from merbench.options import option
+from merbench.pretrained import first_line, quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
 
     from merbench.types import Batch
 
+__all__ = ["Options", "Task", "TransformersModel", "quiet"]
+
 Task = Literal["audio", "image", "video", "text"]
 
 _HOME = Path(__file__).parent
-_CODE = (*sorted(_HOME.glob("*.py")), Path(_probabilities.__file__))
+_CODE = (*sorted(_HOME.glob("*.py")), Path(_probabilities.__file__), Path(pretrained.__file__))
 _NAMELESS = re.compile(r"(label|class)?[ _-]?\d+")
-_LAYER = re.compile(r"(.+?\.)\d+\.")
 _BATCH = {"audio": 16, "image": 4, "video": 4, "text": 32}
 _LONGEST_TO_SHORTEST = 1.25  # of the rows padded into one batch: at most a fifth of it is padding
-_TRAINING_ONLY = ("masked_spec_embed",)  # HuBERT and its kin: what replaces frames masked out in training
 _FAMILIES = {"audio": "AUDIO", "image": "IMAGE", "video": "VIDEO", "text": "SEQUENCE"}
 
 
@@ -69,10 +69,10 @@ class TransformersModel(Adapter):
 
     def __init__(self, checkpoint: str, options: Options) -> None:
         self._options = options
-        self._folder = source.find_checkpoint(checkpoint, options.revision)
+        self._folder = pretrained.find_checkpoint(checkpoint, options.revision)
         local = Path(checkpoint).is_dir()
         self.name = self._folder.resolve().name if local else checkpoint
-        self._config = _read_config(self._folder, self.name)
+        self._config = pretrained.read_config(self._folder, self.name)
         self._task = options.task or _task_of(self._config, self.name)
         self._columns = _label_columns(self._config, options.labels, self.name)
         self.labels = tuple(dict.fromkeys(self._columns))
@@ -97,7 +97,7 @@ class TransformersModel(Adapter):
 
     def fingerprint(self) -> str:
         """Return a hash over weights, configuration, vocabulary, options and merbench's part in it."""
-        files = source.content(self._folder)
+        files = pretrained.content(self._folder)
         said = hash_json({"labels": self._columns, "task": self._task, "frames": self._options.frames})
         return combine([*(f"{file.name} {hash_file(file)}" for file in files), said, *map(hash_file, _CODE)])
 
@@ -119,7 +119,7 @@ class TransformersModel(Adapter):
             raise
         except Exception as error:
             raise MerbenchError(
-                f"the preprocessing of '{self.name}' cannot be read: {_first_line(error)}",
+                f"the preprocessing of '{self.name}' cannot be read: {first_line(error)}",
                 fix="put its preprocessor_config.json or tokenizer files beside its config.json",
             ) from error
 
@@ -145,88 +145,23 @@ class TransformersModel(Adapter):
 
     @cached_property
     def _network(self) -> Any:
-        return load_network(self._folder, self._config, self._task, self.name, self.device, self.precision)
+        import transformers
 
-
-def load_network(folder: Path, config: Any, task: Task, name: str, device: str, precision: str) -> Any:
-    """Return the network in evaluation mode, every weight of it read from the checkpoint.
-
-    Raises:
-        MerbenchError: weights are damaged, missing, of another shape, not finite, or of more layers than
-            the configuration has; a pickle holds anything but tensors.
-    """
-    import torch
-    import transformers
-
-    auto = {
-        "audio": transformers.AutoModelForAudioClassification,
-        "image": transformers.AutoModelForImageClassification,
-        "video": transformers.AutoModelForVideoClassification,
-        "text": transformers.AutoModelForSequenceClassification,
-    }[task]
-    weights = source.weights_of(folder)
-    try:
-        with quiet():
-            network, report = auto.from_pretrained(
-                folder,
-                config=config,
-                dtype=getattr(torch, precision),
-                use_safetensors=weights in source.SAFETENSORS,
-                weights_only=True,
-                trust_remote_code=False,
-                local_files_only=True,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # reported, and refused below with their names
-            )
-    except pickle.UnpicklingError as error:  # torch's own words advise to execute it
-        raise MerbenchError(
-            f"the weights of '{name}' ({folder / str(weights)}) are damaged or hold more than tensors: they "
-            "were refused, and nothing of them was executed",
-            fix="fetch them again, or convert them to safetensors where you trust them",
-        ) from error
-    except Exception as error:
-        raise MerbenchError(
-            f"the weights of '{name}' ({folder / str(weights)}) cannot be loaded: {_first_line(error)}",
-            fix="fetch or save the checkpoint again",
-        ) from error
-    shapes = sorted(str(key[0]) for key in report["mismatched_keys"])
-    missing = sorted(key for key in report["missing_keys"] if not key.endswith(_TRAINING_ONLY))
-    deeper = _beyond(report["unexpected_keys"], network.state_dict())
-    problems = {"lack": missing, "have another shape for": shapes, "have layers that it has not:": deeper}
-    for what, keys in problems.items():
-        if keys:
-            raise MerbenchError(
-                f"the weights of '{name}' {what} {', '.join(keys[:3])}"
-                + (f" and {len(keys) - 3} more" if len(keys) > 3 else ""),
-                fix="this is not a fine-tuned classifier of this configuration: name one that is",
-            )
-    for key, weight in network.named_parameters():
-        if not bool(torch.isfinite(weight).all()):
-            raise MerbenchError(
-                f"the weights of '{name}' hold NaN or infinity in {key}", fix="train or fetch it again"
-            )
-    return network.to(device).eval()
-
-
-def _beyond(unexpected: Iterable[str], known: Iterable[str]) -> list[str]:
-    """Return the tensors of layers behind the last one of a known stack.
-
-    Heads of another task are often left in a checkpoint and do no harm; a stack cut short answers otherwise.
-    """
-    stacks = {found[1] for name in known if (found := _LAYER.match(name))}
-    return sorted(name for name in unexpected if (found := _LAYER.match(name)) and found[1] in stacks)
-
-
-def _read_config(folder: Path, name: str) -> Any:
-    from transformers import AutoConfig
-
-    try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except Exception as error:
-        raise MerbenchError(
-            f"the configuration of '{name}' cannot be read: {_first_line(error)}",
-            fix="a model that needs code of its own is brought as file.py:Class",
-        ) from error
+        auto = {
+            "audio": transformers.AutoModelForAudioClassification,
+            "image": transformers.AutoModelForImageClassification,
+            "video": transformers.AutoModelForVideoClassification,
+            "text": transformers.AutoModelForSequenceClassification,
+        }[self._task]
+        network = pretrained.load_network(
+            auto,
+            self._folder,
+            self._config,
+            self.name,
+            kind="a fine-tuned classifier",
+            precision=self.precision,
+        )
+        return network.to(self.device)
 
 
 def _task_of(config: Any, name: str) -> Task:
@@ -300,24 +235,3 @@ def _stacked(rows: Sequence[inputs.Arrays], padding: Any) -> inputs.Arrays:
             ]
         stacked[key] = np.concatenate(parts)
     return stacked
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the library from reporting on a terminal what is checked and said here."""
-    from transformers import utils
-
-    reports: Any = utils.logging  # untyped
-    level, bars = reports.get_verbosity(), reports.is_progress_bar_enabled()
-    reports.set_verbosity_error()
-    reports.disable_progress_bar()
-    try:
-        yield
-    finally:
-        reports.set_verbosity(level)
-        if bars:
-            reports.enable_progress_bar()
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"

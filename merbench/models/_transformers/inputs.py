@@ -14,6 +14,7 @@ import numpy as np
 
 from merbench.errors import MerbenchError
 from merbench.models._adapter import Wants
+from merbench.pretrained import longest_input, read_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +29,6 @@ Arrays = dict[str, np.ndarray]
 
 _SHORTEST_S = 0.1  # no network of speech makes a frame of less; anything shorter is followed by silence
 _FULL_SCALE = 32768.0  # PCM16
-_UNBOUNDED = 1_000_000  # a tokenizer without a limit says 1e30
-_RESERVED_POSITIONS = 2  # RoBERTa's positions start after its padding index
 
 
 class Inputs(Protocol):
@@ -141,18 +140,8 @@ class TextInputs:
     wants = Wants()
 
     def __init__(self, folder: Path, config: Any) -> None:
-        from transformers import AutoTokenizer
-
-        self._tokenize = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        if len(self._tokenize) <= len(self._tokenize.all_special_tokens):  # the library starts without one
-            raise MerbenchError(
-                f"the vocabulary of '{folder.name}' is not there",
-                fix="put its tokenizer.json, vocab.txt or tokenizer.model beside its config.json",
-            )
-        self._longest = int(self._tokenize.model_max_length)
-        if self._longest > _UNBOUNDED:
-            positions = getattr(config, "max_position_embeddings", None) or _UNBOUNDED
-            self._longest = positions - _RESERVED_POSITIONS
+        self._tokenize = read_tokenizer(folder, folder.name)
+        self._longest = longest_input(self._tokenize, config)
         pad = self._tokenize.pad_token_id
         # A network that reads its answer off the last token pads on the left: there lengths stay apart.
         right = pad is not None and self._tokenize.padding_side == "right"
