@@ -2,7 +2,7 @@
 
     python -m venv peers && peers/bin/pip install -c constraints.txt -e .
     peers/bin/pip install --no-deps foolbox==3.3.4 eagerpy torchattacks==3.5.1
-    OMP_NUM_THREADS=1 peers/bin/python -P benchmarks/attacks.py [--samples 1000] [--side 64]
+    OMP_NUM_THREADS=1 peers/bin/python -P benchmarks/attacks.py [--levels 0.5 1]
 
 A small convolutional network is trained on faces of the synthetic set and then attacked. Prints, for every
 attack and budget, the accuracy that each library leaves on the same pictures (less is a stronger attack) and
@@ -23,23 +23,22 @@ from torch.nn import functional as F
 from merbench.attacks._ball import Ball, Norm
 from merbench.attacks._loop import Losses, Point, Space, Steepest, Walk, climb
 from merbench.attacks.apgd import AutoPgd
-from merbench.datasets.synthetic import Synthetic
+from merbench.datasets import load_dataset
 from merbench.rng import Stream, torch_seed
 from merbench.types import MediaSpec
 
 BATCH = 100
 STEPS = 20
 REACH = 2.5  # all steps together, in radii
-BUDGETS = (1, 2, 4)  # of 255
+LIBRARIES = ("merbench", "foolbox", "torchattacks")
 Attack = Callable[[Tensor, Tensor], Tensor]
 
 
 def pictures(split: str, count: int, side: int) -> tuple[Tensor, Tensor]:
-    """Return faces [N, 3, side, side] in 0..1 and their classes [N]."""
-    data = Synthetic(media=MediaSpec(frames=1, frame_size=side), **{"train": 0, "test": 0, split: count})
+    """Return faces [N, 3, side, side] in 0..1 from the middle of clips, and their classes [N]."""
+    data = load_dataset(f"synthetic:{split}={count}", media=MediaSpec(frames=2, frame_size=side))
     chosen, _ = data.select(split)
-    chosen = [u for u in chosen if u.split == split]
-    rows = [np.asarray(data.load(u).frames)[0] for u in chosen]
+    rows = [np.asarray(data.load(u).frames)[1] for u in chosen]
     found = torch.from_numpy(np.stack(rows)).permute(0, 3, 1, 2).float() / 255
     return found.contiguous(), torch.tensor([data.labels.index(u.label) for u in chosen])
 
@@ -154,32 +153,28 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--samples", type=int, default=1000)
-    parser.add_argument("--side", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--side", type=int, default=32)
+    parser.add_argument("--levels", type=float, nargs="+", default=[0.5, 1.0], help="budgets, of 255")
+    parser.add_argument("--epochs", type=int, default=15)
     said = parser.parse_args()
     torch.set_num_threads(1)
     network = trained(*pictures("train", 2000, said.side), said.epochs)
     inputs, labels = pictures("test", said.samples, said.side)
     with torch.no_grad():
         clean = float((network(inputs).argmax(dim=1) == labels).float().mean())
-    print(
-        f"{len(inputs)} pictures of {said.side} x {said.side}, clean accuracy {clean:.3f}, torch {torch.__version__}"
-    )
-    print(
-        f"{'attack':14}{'budget':>8}  "
-        + "".join(f"{name:>24}" for name in ("merbench", "foolbox", "torchattacks"))
-    )
-    for levels in BUDGETS:
+    print(f"{len(inputs)} pictures of {said.side} x {said.side}, clean accuracy {clean:.3f}")
+    print(f"{'attack':14}{'budget':>8}  " + "".join(f"{name:>24}" for name in LIBRARIES))
+    for levels in said.levels:
         for name, (steps, libraries) in line_up(network, levels, said.side).items():
             cells = []
-            for library in ("merbench", "foolbox", "torchattacks"):
+            for library in LIBRARIES:
                 if library not in libraries:
                     cells.append(f"{'-':>24}")
                     continue
                 accuracy, seconds = measured(network, libraries[library], inputs, labels)
                 per_step = 1000 * seconds / steps / -(-len(inputs) // BATCH)
                 cells.append(f"{accuracy:>11.3f} {per_step:>6.0f} ms/step")
-            print(f"{name:14}{levels:>4}/255  " + "".join(cells), flush=True)
+            print(f"{name:14}{levels:>4g}/255  " + "".join(cells), flush=True)
 
 
 if __name__ == "__main__":

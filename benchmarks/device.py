@@ -1,7 +1,7 @@
 """What twins of corruptions move on a device, against what a copy moves there in the same run.
 
-    python -P benchmarks/device.py --device cuda --fuse
-    python -P benchmarks/device.py --device cpu --batch 4    # shows no more than that it runs
+    python benchmarks/device.py --device cuda --fuse
+    python benchmarks/device.py --device cpu --batch 4    # shows no more than that it runs
 
 One batch of 3 s at 16 kHz and of 16 frames of 224 px, severity 3. Bytes are those of the media that a
 corruption changes, read once and written once, whatever a twin reads besides (noise, masks); the copy moves

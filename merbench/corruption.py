@@ -10,6 +10,7 @@ whose fields are its options (`merbench.options`), with the card as class variab
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
@@ -83,6 +84,20 @@ class Corruption(ABC):
     device_tolerance: ClassVar[int | None] = None
     """By how many levels of PCM16 or uint8 `apply_on_device` may differ from `apply`. 0: the same bytes.
     ``None``: there is no twin, and the host does the work."""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Refuse a class whose `draw` asks for more than it may know.
+
+        Raises:
+            TypeError: its parameters are others than those of `Corruption.draw`.
+        """
+        super().__init_subclass__(**keywords)
+        known, asked = (list(inspect.signature(c.draw).parameters) for c in (Corruption, cls))
+        if asked != known:
+            raise TypeError(
+                f"{cls.__name__}.draw takes ({', '.join(asked)}), and may only take ({', '.join(known)}): "
+                "what is drawn does not depend on the severity"
+            )
 
     @abstractmethod
     def draw(self, rng: Stream, sample: Sample, pool: Pool) -> Params:

@@ -4,7 +4,8 @@ An entry point of the group ``merbench.corruptions`` (or ``.datasets``, ``.model
 *package*. Every public module below it is one plug-in whose name is its path:
 ``corruptions/audio/urban_noise.py`` is ``audio/urban_noise``. Files and folders that begin with an
 underscore are the package's private helpers. A module is imported when its plug-in is first asked
-for, so listing names costs nothing and one broken plug-in does not take the others along.
+for, so listing names costs nothing. One that is broken, or a package of which nothing can be read, takes
+nothing else along: `Registry.broken` names each with the reason.
 
 Anybody else's package works exactly as the built-in ones do.
 """
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_ON_IMPORT = (Exception, SystemExit)
+"""What somebody else's module may end in when it is imported."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -45,13 +49,14 @@ def _normal(name: str) -> str:
 
 def _scan(package: str, provider: str, separator: str) -> Iterator[Entry]:
     """Yield an entry per public module of `package`, without importing any of them."""
+    failed = ""
     try:
         spec = find_spec(package)
-    except ImportError:  # of a parent package
-        spec = None
+    except _ON_IMPORT as error:  # of a parent package
+        spec, failed = None, f": {type(error).__name__}: {error}"
     if spec is None or spec.submodule_search_locations is None:
         raise MerbenchError(
-            f"entry point '{provider}' names '{package}', which is not an importable package",
+            f"entry point '{provider}' names '{package}', which is not an importable package{failed}",
             fix=f"reinstall the distribution that provides it, or remove '{provider}'",
         )
     hiding = [root for root in spec.submodule_search_locations if not any(Path(root).rglob("*.py"))]
@@ -84,12 +89,18 @@ class Registry(Generic[T]):
         self.base = base
         self.separator = separator
         self._loaded: dict[str, type[T]] = {}
+        self._unreadable: dict[str, MerbenchError] = {}
 
     @cached_property
     def _entries(self) -> dict[str, Entry]:
         found: dict[str, Entry] = {}
         for point in sorted(entry_points(group=self.group), key=lambda point: point.name):
-            for entry in _scan(point.value, point.name, self.separator):
+            try:
+                entries = list(_scan(point.value, point.name, self.separator))
+            except MerbenchError as error:
+                self._unreadable[point.name] = error
+                continue
+            for entry in entries:
                 key = _normal(entry.name)
                 if key in found:
                     raise MerbenchError(
@@ -103,6 +114,19 @@ class Registry(Generic[T]):
     def names(self) -> list[str]:
         """Return every registered name, sorted; imports nothing."""
         return [entry.name for entry in self._entries.values()]
+
+    def broken(self) -> dict[str, MerbenchError]:
+        """Return what cannot be used and why, by plug-in, or by provider if its package cannot be read.
+
+        Every plug-in is imported for it.
+        """
+        names, found = self.names(), dict(self._unreadable)
+        for name in names:
+            try:
+                self[name]
+            except MerbenchError as error:
+                found[name] = error
+        return found
 
     def __contains__(self, name: str) -> bool:
         return _normal(name) in self._entries
@@ -132,7 +156,7 @@ class Registry(Generic[T]):
     def _load(self, entry: Entry) -> type[T]:
         try:
             module = importlib.import_module(entry.module)
-        except Exception as error:
+        except _ON_IMPORT as error:
             raise MerbenchError(
                 f"{self.kind} '{entry.name}' cannot be imported: {type(error).__name__}: {error}",
                 fix=f"mend {entry.module} or uninstall the package that provides it",
@@ -155,6 +179,9 @@ class Registry(Generic[T]):
         return cast("type[T]", found)
 
     def _unknown(self, name: str) -> MerbenchError:
+        if self._unreadable:
+            unread = "; ".join(map(str, self._unreadable.values()))
+            return MerbenchError(f"there is no {self.kind} named '{name}' in what can be read, and {unread}")
         near = difflib.get_close_matches(_normal(name), self._entries, n=3, cutoff=0.5)
         tails = [key for key in self._entries if key.rsplit("/", 1)[-1] == _normal(name)]
         hints = [self._entries[key].name for key in dict.fromkeys(tails + near)]

@@ -61,7 +61,7 @@ class Task:
 
     @property
     def label_names(self) -> set[str]:
-        """The labels that may follow from values; that of a ``multi-label`` task for none is not among them."""
+        """The labels that may follow from values, but for the one that says that none is present."""
         return set(self.steps or self.targets)
 
     @property

@@ -29,6 +29,8 @@ class RecordedBank(NoiseBank):
 
     corruption: ClassVar[str]
     """The name of the corruption that plays it."""
+    home: ClassVar[str]
+    """The name of its folder below ``MERBENCH_DATA``."""
     licence_page: ClassVar[str]
     licence: ClassVar[str]
     layout: ClassVar[str]
@@ -66,7 +68,7 @@ class RecordedBank(NoiseBank):
     def _how_to_get_it(self) -> str:
         return (
             f"get it from {self.licence_page} ({self.licence}) and pass --noise-root DIR, where DIR holds "
-            f"{self.layout}; audio/environment needs no files"
+            f"{self.layout}, or have it as {self.home} in $MERBENCH_DATA; audio/environment needs no files"
         )
 
     @cached_property
@@ -135,6 +137,7 @@ class UrbanSound8KBank(TabledBank):
 
     name = "UrbanSound8K"
     corruption = "audio/urban_noise"
+    home = "urbansound8k"
     licence_page = "https://urbansounddataset.weebly.com/urbansound8k.html"
     licence = "CC BY-NC 3.0"
     layout = "metadata/UrbanSound8K.csv and audio/fold1 ... audio/fold10"
@@ -156,6 +159,7 @@ class Esc50Bank(TabledBank):
 
     name = "ESC-50"
     corruption = "audio/esc50"
+    home = "esc50"
     licence_page = "https://github.com/karolpiczak/ESC-50"
     licence = "CC BY-NC 3.0"
     layout = "meta/esc50.csv and audio/*.wav"
@@ -188,6 +192,7 @@ class MusanBank(RecordedBank):
 
     name = "MUSAN"
     corruption = "audio/musan"
+    home = "musan"
     licence_page = "https://www.openslr.org/17"
     licence = "public domain and Creative Commons, as the LICENSE file of each of its folders says"
     layout = "music, noise and speech, with a folder of .wav files per source in each"

@@ -27,4 +27,4 @@ class Esc50(RecordedNoise):
     noise_folds: tuple[int, ...] = option(
         (5,), "folds to take noise from: 5 is kept for tests, 1 to 4 are for hardening", changes_draw=True
     )
-    noise_root: Path | None = resource("the folder that holds meta/esc50.csv and audio", env="esc50")
+    noise_root: Path | None = resource("the folder that holds meta/esc50.csv and audio", env=Esc50Bank.home)

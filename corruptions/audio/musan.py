@@ -41,7 +41,7 @@ class Musan(RecordedNoise):
         "table",
         "the severity's, or a whole number of dB from 5 below that up to it, all equally likely (MER-NOISE)",
     )
-    noise_root: Path | None = resource("the folder that holds music, noise and speech", env="musan")
+    noise_root: Path | None = resource("the folder that holds music, noise and speech", env=MusanBank.home)
 
     def draw(self, rng: Stream, sample: Sample, pool: Pool) -> Params:
         """Choose a clip and where in it to start; then, if asked to, how far the SNR is below the table's."""

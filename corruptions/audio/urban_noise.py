@@ -22,5 +22,6 @@ class UrbanNoise(RecordedNoise):
     )
 
     noise_root: Path | None = resource(
-        "the folder that holds metadata/UrbanSound8K.csv and audio/fold1 ... fold10", env="urbansound8k"
+        "the folder that holds metadata/UrbanSound8K.csv and audio/fold1 ... fold10",
+        env=UrbanSound8KBank.home,
     )

@@ -71,7 +71,7 @@ class Mismatch(Corruption):
         from merbench.device import DeviceBatch, packed
 
         exchanged, achieved = self._exchange(
-            batch, params, pool, rate, lambda rows: packed(rows, batch.device)
+            batch, params, pool, rate, lambda rows: packed(rows, batch.frames)
         )
         return DeviceBatch.like(exchanged), achieved
 

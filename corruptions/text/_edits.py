@@ -53,7 +53,7 @@ class Site(NamedTuple):
 
     start: int
     end: int
-    instead: tuple[str, ...]
+    instead: Sequence[str]
     rank: int = 0
 
 

@@ -17,7 +17,6 @@ from merbench import pretrained
 from merbench.errors import MerbenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -25,18 +24,15 @@ if TYPE_CHECKING:
 _SENTINEL = "<extra_id_0>"  # T5 and its kin: stands for a span that the decoder writes
 _WORD_STARTS = ("\u2581", "\u0120")  # how sentencepiece and byte-level vocabularies write a blank
 _CONTINUATION = "##"
-_REMEMBERED = 4096  # texts: actors speak the same few sentences, and everybody says "yeah"
-_LARGEST = 1 << 26  # logits held at once: 256 MB
-
-
-Proposal = tuple[Span, tuple[str, ...]]
+_REMEMBERED = 1 << 14  # words in their texts: severities share them, and actors speak the same sentences
 
 
 class _Words(NamedTuple):
-    """The whole words of one script in a vocabulary: their tokens, and how they are written."""
+    """The whole words of one script in a vocabulary: their tokens, how they are written, and which differ."""
 
     tokens: npt.NDArray[np.int64]
     spelt: tuple[str, ...]
+    different: frozenset[str]
 
 
 class MaskedLM:
@@ -71,87 +67,58 @@ class MaskedLM:
         )
         self._longest = pretrained.longest_input(self._tokenizer, self._config)
         self._lock = threading.Lock()  # a fast tokenizer must not be used by two threads at once
-        self._asked = lru_cache(_REMEMBERED)(self._proposals)
+        self._asked = lru_cache(_REMEMBERED)(self._likeliest)
 
-    def proposals(self, text: str, count: int) -> tuple[Proposal, ...]:
-        """Return every word with the `count` other words that the model thinks likeliest in its place.
-
-        Each word is masked by itself in the text as it is. The figures of a text depend on nothing but the
-        text: only its own variants of one length share a pass, and nothing is padded.
-        """
-        return self._asked(text, count)
-
-    def _proposals(self, text: str, count: int) -> tuple[Proposal, ...]:
-        spans = words(text)
-        if not spans:
-            return ()
-        with self._lock, torch.inference_mode():
-            logits = self._logits(*self._masked(text, spans))
-            likeliest = [
-                self._likeliest(span.text, scores, count) for span, scores in zip(spans, logits, strict=True)
-            ]
-        return tuple(zip(spans, likeliest, strict=True))
-
-    def _masked(self, text: str, spans: Sequence[Span]) -> tuple[list[list[int]], list[int]]:
-        """Return the tokens of a text without each of its words, and where the mask is among them."""
-        variants = [(text[: span.start], text[span.end :]) for span in spans]
-        rows = self._tokens([self._mask.join(variant) for variant in variants])
-        for i, row in enumerate(rows):
-            reach = len(spans)
-            while len(row) > self._longest and reach > 0:  # the words farthest away go
-                reach //= 2
-                first, last = max(0, i - reach), min(len(spans) - 1, i + reach)
-                variants[i] = text[spans[first].start : spans[i].start], text[spans[i].end : spans[last].end]
-                (row,) = self._tokens([self._mask.join(variants[i])])
-            rows[i] = row
-        mask = self._tokenizer.convert_tokens_to_ids(self._mask)
-        places = [
-            # Somebody may have written a mask: then it is one of several.
-            [place for place, token in enumerate(row) if token == mask][before.count(self._mask)]
-            for row, (before, _) in zip(rows, variants, strict=True)
-        ]
-        return rows, places
-
-    def _tokens(self, texts: list[str]) -> list[list[int]]:
-        return list(self._tokenizer(texts)["input_ids"])
-
-    def _logits(self, rows: Sequence[list[int]], positions: Sequence[int]) -> npt.NDArray[np.float32]:
-        """Return the scores of every token of the vocabulary in place of each row's mask [N, V]."""
-        found = np.empty((len(rows), int(self._config.vocab_size)), dtype=np.float32)
-        lengths = np.array([len(row) for row in rows], dtype=np.int64)
-        for length in np.unique(lengths):
-            same = np.flatnonzero(lengths == length)
-            step = max(1, _LARGEST // (int(length) * found.shape[1]))
-            for first in range(0, len(same), step):
-                chosen = same[first : first + step]
-                tokens = torch.tensor([rows[i] for i in chosen])
-                at = torch.tensor([positions[i] for i in chosen])
-                found[chosen] = self._scores(tokens, at).float().numpy()
-        return found
-
-    def _scores(self, tokens: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
-        """Return the scores [N, V] for the mask at `at` [N] in `tokens` [N, L]."""
-        if not self._writes:
-            logits: torch.Tensor = self._network(input_ids=tokens).logits
-            return logits[torch.arange(len(at)), at]
-        start, sentinel = self._config.decoder_start_token_id, tokens[0, at[0]].item()
-        begun = torch.tensor([[start, sentinel]]).expand(len(tokens), -1)
-        written: torch.Tensor = self._network(input_ids=tokens, decoder_input_ids=begun).logits
-        return written[:, -1]
-
-    def _likeliest(self, word: str, scores: npt.NDArray[np.float32], count: int) -> tuple[str, ...]:
-        """Return the `count` likeliest words that are not `word`, in its script and with its capitals."""
+    def choices(self, word: str, most: int) -> int:
+        """Return how many other words there are to propose for a word, at most `most`."""
         known = self._vocabulary.get(_script(word))
         if known is None:
-            return ()
+            return 0
+        return min(most, len(known.different) - (word.casefold() in known.different))
+
+    def proposals(self, text: str, span: Span, count: int) -> tuple[str, ...]:
+        """Return the `count` likeliest other words in place of one, in its script and with its capitals.
+
+        The word is masked in the text as it is and goes through the network by itself: what is found
+        depends on nothing else. There have to be that many `choices`.
+        """
+        return self._asked(text, span, count)
+
+    def _likeliest(self, text: str, span: Span, count: int) -> tuple[str, ...]:
+        known = self._vocabulary[_script(span.text)]
+        with self._lock, torch.inference_mode():
+            scores = self._scores(*self._masked(text, span)).float().numpy()
         found: dict[str, str] = {}
         for place in np.argsort(-scores[known.tokens], kind="stable"):
             other = known.spelt[place]
-            if other.casefold() != word.casefold():
-                found.setdefault(other.casefold(), like(word, other))
+            if other.casefold() != span.text.casefold():
+                found.setdefault(other.casefold(), like(span.text, other))
             if len(found) == count:
                 break
         return tuple(found.values())
+
+    def _masked(self, text: str, span: Span) -> tuple[torch.Tensor, int]:
+        """Return the tokens [1, L] of a text without a word, and where the mask is among them."""
+        before, after = text[: span.start], text[span.end :]
+        row = self._tokens(before, after)
+        while len(row) > self._longest and (before or after):  # what is farther away goes, half by half
+            before, after = before[len(before) - len(before) // 2 :], after[: len(after) // 2]
+            row = self._tokens(before, after)
+        mask = self._tokenizer.convert_tokens_to_ids(self._mask)
+        places = [place for place, token in enumerate(row) if token == mask]
+        return torch.tensor([row]), places[before.count(self._mask)]  # somebody may have written a mask
+
+    def _tokens(self, before: str, after: str) -> list[int]:
+        return list(self._tokenizer(before + self._mask + after)["input_ids"])
+
+    def _scores(self, tokens: torch.Tensor, at: int) -> torch.Tensor:
+        """Return the scores [V] of every token for the mask at `at` in `tokens` [1, L]."""
+        if not self._writes:
+            logits: torch.Tensor = self._network(input_ids=tokens).logits
+            return logits[0, at]
+        begun = torch.tensor([[self._config.decoder_start_token_id, tokens[0, at].item()]])
+        written: torch.Tensor = self._network(input_ids=tokens, decoder_input_ids=begun).logits
+        return written[0, -1]
 
     @cached_property
     def _vocabulary(self) -> dict[str, _Words]:
@@ -168,7 +135,11 @@ class MaskedLM:
             if whole and token not in special and token < self._config.vocab_size and _is_word(word):
                 found.setdefault(_script(word), []).append((token, word))
         return {
-            script: _Words(np.array([token for token, _ in entries]), tuple(word for _, word in entries))
+            script: _Words(
+                np.array([token for token, _ in entries]),
+                tuple(word for _, word in entries),
+                frozenset(word.casefold() for _, word in entries),
+            )
             for script, entries in found.items()
         }
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path  # noqa: TC003 (the types of options are read at run time)
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from corruptions._checkpoints import checkpoint_folder, checkpoint_hash
-from corruptions.text._edits import Site, SiteCorruption, count_words
+from corruptions.text._edits import Site, SiteCorruption, count_words, words
 from merbench.corruption import Measure
 from merbench.errors import MerbenchError
 from merbench.options import located, option, resource
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from corruptions.text._edits import Span
     from corruptions.text._masked_lm import MaskedLM
 
 
@@ -57,10 +57,15 @@ class Learned(SiteCorruption):
 
     def sites(self, text: str) -> list[Site] | str:
         """Return every word for which the model knows another."""
-        proposals = _open(self._checkpoint).proposals(text, self.top)
-        if not proposals:
+        model = _open(self._checkpoint)
+        spans = words(text)
+        if not spans:
             return "there are no words"
-        found = [Site(span.start, span.end, others) for span, others in proposals if others]
+        found = [
+            Site(span.start, span.end, _Proposals(model, text, span, choices))
+            for span in spans
+            if (choices := model.choices(span.text, self.top))
+        ]
         return found or "the model knows no other words in this script"
 
     def units(self, text: str, sites: Sequence[Site]) -> int:
@@ -81,6 +86,22 @@ class Learned(SiteCorruption):
                 "masked_lm in $MERBENCH_DATA",
             )
         return place.as_posix()
+
+
+@dataclass(frozen=True, slots=True)
+class _Proposals(Sequence[str]):
+    """What may stand in the place of a word. The model is asked only where one of them is taken."""
+
+    model: MaskedLM
+    text: str
+    span: Span
+    choices: int
+
+    def __len__(self) -> int:
+        return self.choices
+
+    def __getitem__(self, i: Any) -> Any:
+        return self.model.proposals(self.text, self.span, self.choices)[i]
 
 
 @cache

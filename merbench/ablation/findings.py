@@ -196,7 +196,7 @@ def _gains(found: TestFindings) -> Table:
         columns=tuple(columns),
         rows=tuple(rows),
         caption=f"{100 * clean.level:g} % intervals over {clean.n_units} {clean.unit}s and "
-        f"{len(clean.seeds)} training seeds, crossed; * p <= {1 - clean.level:.2g} after Holm's "
+        f"{clean.seeds[0]} training seeds, crossed; * p <= {1 - clean.level:.2g} after Holm's "
         "correction over each column.",
     )
 

@@ -303,12 +303,17 @@ class MediaAttack(Attack):
             )
 
 
-def asked(cell: Cell) -> str:
-    """Return the id by which a cell is the same for all models: an attack's names the one it attacks."""
+def for_any_model(cell: Cell) -> Cell:
+    """Return the cell as it is the same for all models: an attack's names the one it attacks."""
     if cell.family != FAMILY:
-        return cell.cell_id
+        return cell
     options = {key: value for key, value in cell.options.items() if key != "model"}
-    return dataclasses.replace(cell, options=options).cell_id
+    return dataclasses.replace(cell, options=options)
+
+
+def asked(cell: Cell) -> str:
+    """Return the id by which a cell is the same for all models."""
+    return for_any_model(cell).cell_id
 
 
 def parse_attack(spec: str) -> Attack:

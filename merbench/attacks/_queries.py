@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from merbench.media.conform import conform
-from merbench.models import SplitAdapter
+from merbench.models import SplitAdapter, Valued
 from merbench.models._validate import blamed, check_output, join
 
 if TYPE_CHECKING:
@@ -61,8 +61,12 @@ class Queries:
                     for m in adapter.uses
                     if present[m].any()
                 }
-                return check_output(adapter.fuse(encodings, present), len(batch), adapter.labels)
-            return check_output(adapter.predict(media), len(batch), adapter.labels)
+                output = adapter.fuse(encodings, present)
+            else:
+                output = adapter.predict(media)
+            answers = check_output(output, len(batch), adapter.labels, adapter.targets)
+        # Attacks are on labels; a model that has none is refused before.
+        return answers.logits if isinstance(answers, Valued) and answers.logits is not None else answers
 
     def _conformed(self, batch: Batch) -> Batch:
         wants = self._adapter.wants

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path  # noqa: TC003 (the types of options are read at run time)
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,12 +18,13 @@ from merbench.attacks._gradient import objective_of, require_positive, unaltered
 from merbench.attacks._loop import Losses, Steepest, climb
 from merbench.attacks.pgd import REACH
 from merbench.errors import MerbenchError
-from merbench.options import option
+from merbench.options import option, resource
 from merbench.types import Batch
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from corruptions.compound._recogniser import Recogniser
     from merbench.attacks._attack import Budget, Target
     from merbench.attacks._loop import Point
 
@@ -47,6 +50,10 @@ class Universal(MediaAttack):
 
     steps: int = option(40, "steps of fitting")
     fit: int = option(32, "utterances it is fitted on, of a split that is not scored")
+    asr: Path | None = resource(
+        "a recogniser of the transformers library: how many words of a transcript the pattern costs is told",
+        env="asr",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -67,6 +74,16 @@ class Universal(MediaAttack):
         pattern, masked = target.memo[key]
         written = canvas.written(_laid_over(canvas, pattern))
         return Outcome(written, canvas.achieved(written), np.full(len(victims), masked))
+
+    @cached_property
+    def recogniser(self) -> Recogniser | None:
+        """What writes down the words, if one was named."""
+        if self.asr is None:
+            return None
+        from corruptions._checkpoints import checkpoint_folder
+        from corruptions.compound._recogniser import Recogniser
+
+        return Recogniser(checkpoint_folder(str(self.asr)), str(self.asr))
 
     def _fit(self, target: Target, budget: Budget) -> tuple[Tensor, bool]:
         """Return the pattern [1, LENGTH] in -1..1, and whether no gradient ever reached it."""

@@ -10,7 +10,10 @@ import typer
 from merbench.cli._arguments import AsJson
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from merbench.corruption import Corruption
+    from merbench.registry import Registry
 
 show = typer.Typer(no_args_is_help=True)
 
@@ -41,14 +44,20 @@ def list_plugins(
     if json:
         emit(rows)
         return
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")
-    for column in rows[0]:
+    broken = [row["broken"] for row in rows if "broken" in row]
+    rows = [row for row in rows if "broken" not in row]
+    columns = list(rows[0]) if rows else []
+    for column in columns:
         table.add_column(column.replace("_", " "), no_wrap=column == "name", overflow="fold")
     for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
+        table.add_row(*(escape(_cell(row[column])) for column in columns))
     out().print(table)
+    for reason in broken:
+        out().print(f"broken: {reason}", markup=False, soft_wrap=True)
 
 
 def _cell(value: Any) -> str:
@@ -57,38 +66,40 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def _plugin_rows(registry: Registry[Any], row: Callable[[str, Any], dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row per plug-in, and one that says why for each that cannot be used."""
+    broken = registry.broken()
+    rows = [{"name": name, **row(name, registry[name])} for name in registry.names() if name not in broken]
+    return [*rows, *({"name": name, "broken": str(error)} for name, error in broken.items())]
+
+
 def _attack_rows() -> list[dict[str, Any]]:
     from merbench.attacks import attacks
     from merbench.options import describe
 
-    return [
-        {
-            "name": name,
-            "about": " ".join((attacks[name].__doc__ or "").split("\n\n")[0].split()),
-            "alters": list(attacks[name].changes),
-            "knows": attacks[name].knows,
-            "options": [option for option, *_ in describe(attacks[name])],
-        }
-        for name in attacks.names()
-    ]
+    return _plugin_rows(
+        attacks,
+        lambda name, cls: {
+            "about": " ".join((cls.__doc__ or "").split("\n\n")[0].split()),
+            "alters": list(cls.changes),
+            "knows": cls.knows,
+            "options": [option for option, *_ in describe(cls)],
+        },
+    )
 
 
 def _corruption_rows() -> list[dict[str, Any]]:
     from merbench.corruption import corruptions
 
-    rows = []
-    for name in corruptions.names():
-        cls = corruptions[name]
-        rows.append(
-            {
-                "name": name,
-                "severity_1_to_5": _strengths(cls),
-                "exactness": cls.exactness,
-                "label": " ".join(dict.fromkeys(cls.label_validity)),
-                "provider": corruptions.entry(name).provider,
-            }
-        )
-    return rows
+    return _plugin_rows(
+        corruptions,
+        lambda name, cls: {
+            "severity_1_to_5": _strengths(cls),
+            "exactness": cls.exactness,
+            "label": " ".join(dict.fromkeys(cls.label_validity)),
+            "provider": corruptions.entry(name).provider,
+        },
+    )
 
 
 def _strengths(cls: type[Corruption]) -> str:
@@ -105,26 +116,22 @@ def _twin(tolerance: int | None) -> str:
 def _dataset_rows() -> list[dict[str, Any]]:
     from merbench.datasets import datasets, default_root
 
-    rows = []
-    for name in datasets.names():
-        card = datasets[name].card
-        rows.append(
-            {
-                "name": name,
-                "title": card.title,
-                "modalities": list(card.modalities),
-                "labels": list(card.labels),
-                "found": "always" if not card.needs_root else str(default_root(name) or "no"),
-                "provider": datasets.entry(name).provider,
-            }
-        )
-    return rows
+    return _plugin_rows(
+        datasets,
+        lambda name, cls: {
+            "title": cls.card.title,
+            "modalities": list(cls.card.modalities),
+            "labels": list(cls.card.labels),
+            "found": "always" if not cls.card.needs_root else str(default_root(name) or "no"),
+            "provider": datasets.entry(name).provider,
+        },
+    )
 
 
 def _model_rows() -> list[dict[str, Any]]:
     from merbench.models import models
 
-    return [{"name": name, "provider": models.entry(name).provider} for name in models.names()]
+    return _plugin_rows(models, lambda name, cls: {"provider": models.entry(name).provider})
 
 
 def _protocol_rows() -> list[dict[str, Any]]:

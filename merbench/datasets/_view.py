@@ -133,8 +133,10 @@ class View(Dataset):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The classes, in the protocol's order."""
-        return self._inner.labels if self.merge is None else tuple(self.merge.classes)
+        """The classes, each where the dataset has the first of its labels."""
+        if self.merge is None:
+            return self._inner.labels
+        return tuple(dict.fromkeys(c for label in self._inner.labels if (c := self.merge.table.get(label))))
 
     @property
     def text_informative(self) -> bool:

@@ -29,7 +29,7 @@ class DeviceBatch(Batch):
 
     @classmethod
     def upload(cls, batch: Batch, device: torch.device | str) -> DeviceBatch:
-        """Copy a batch to `device`."""
+        """Copy a batch to `device`; on the CPU the tensors are views of its arrays."""
         return cls(
             audio=_moved(batch.audio, lambda values: _tensor(values).to(device)),
             sample_rates=batch.sample_rates,
@@ -73,14 +73,15 @@ def with_tensor(media: Packed, values: torch.Tensor) -> Packed:
     return media.with_values(cast("Any", values))
 
 
-def packed(rows: Sequence[torch.Tensor | np.ndarray | None], device: torch.device) -> Packed:
-    """Pack rows into one new buffer on `device`, as `Packed.of` does on the host."""
+def packed(rows: Sequence[torch.Tensor | np.ndarray | None], like: Packed) -> Packed:
+    """Pack rows into one new buffer where the media `like` lie, as `Packed.of` does on the host."""
     import torch
 
-    flat = [None if row is None else torch.as_tensor(row).to(device).reshape(-1) for row in rows]
+    near = tensor_of(like)
+    flat = [None if row is None else torch.as_tensor(row).to(near).reshape(-1) for row in rows]
     sizes = [0 if row is None else len(row) for row in flat]
     shapes = tuple(None if row is None else tuple(row.shape) for row in rows)
-    values = joined([row for row in flat if row is not None], torch.empty(0, device=device))
+    values = joined([row for row in flat if row is not None], near[:0])
     return with_tensor(Packed(np.empty(0), np.cumsum([0, *sizes]), shapes), values)
 
 

@@ -24,6 +24,8 @@ SAME_THREAT = ("modalities", "norm", "snr", "levels")
 """Options that two attacks must share to be held against each other."""
 
 
+_DIGITS = 1e-9
+
 UNRELIABLE = "UNRELIABLE"
 """How tables mark an attack that fails a check."""
 
@@ -42,12 +44,14 @@ def reliability_table(result: Mapping[str, Any]) -> Table:
     rows = []
     for told in result["attack_reliability"]:
         verdict = "reliable" if told["reliable"] else UNRELIABLE
-        named = f"{told['attack']}: {verdict}" + ("" if told["rows"] else ", the model gets no row right")
-        for i, check in enumerate(told["checks"]):
-            held = "yes" if check["holds"] else "NO"
-            rows.append(
-                Row((named if i == 0 else "", check["check"], held, check["said"]), starts_section=i == 0)
-            )
+        asked = (
+            f"{told['rows']} rows asked again" if told["rows"] else "the model gets no row right to ask about"
+        )
+        rows.append(Row((told["attack"], "all", verdict, asked), starts_section=True))
+        if told["word_error_rate"] is not None:
+            rows.append(Row(("", "words lost by a recogniser", "", f"{told['word_error_rate']:.0%} of them")))
+        for check in told["checks"]:
+            rows.append(Row(("", check["check"], "yes" if check["holds"] else "NO", check["said"])))
     return Table(
         name=f"{result['model']['name']}-attack-reliability",
         title="Can the attacks be believed?",
@@ -59,7 +63,7 @@ def reliability_table(result: Mapping[str, Any]) -> Table:
 
 
 def curve_defects(
-    attack: Mapping[str, Any], clean: float, others: Iterable[Mapping[str, Any]]
+    attack: Mapping[str, Any], clean: float, others: Iterable[Mapping[str, Any]], *, n: int | None = None
 ) -> Iterator[str]:
     """Yield what an attack's accuracies do that none may do.
 
@@ -67,10 +71,11 @@ def curve_defects(
         attack: ``corruption``, ``options`` and, as ``scores``, the accuracy at each severity.
         clean: the accuracy on clean data.
         others: the other attacks on the same model and samples, in the same form.
+        n: how many samples were scored; one of them proves nothing.
     """
-    scores = attack["scores"]
+    scores, slack = attack["scores"], max(SLACK, 1 / n if n else 0.0) + _DIGITS
     for (low, before), (high, after) in pairwise([(0, clean), *sorted(scores.items())]):
-        if after > before + SLACK:
+        if after > before + slack:
             yield (
                 f"a larger budget helps the model: accuracy rises from {before:.3f} to {after:.3f} between "
                 f"severity {low} and {high}"
@@ -78,7 +83,7 @@ def curve_defects(
     for other in others:
         if _must_match(attack, other):
             common = scores.keys() & other["scores"].keys()
-            less = [str(s) for s in sorted(common) if scores[s] > other["scores"][s] + SLACK]
+            less = [str(s) for s in sorted(common) if scores[s] > other["scores"][s] + slack]
             if less:
                 yield f"weaker than {other['corruption']} at severity {', '.join(less)}"
 

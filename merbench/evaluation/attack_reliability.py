@@ -108,14 +108,40 @@ def probe(attacked: Attacked) -> list[dict[str, Any]]:
         {
             "rows": sum(map(len, groups)),
             "checks": [check._asdict() for check in _checks(attack, groups, severity)] if groups else [],
+            "word_error_rate": _word_error_rate(attack, groups, attack.budget(severity)),
         }
         for attack in attacked.attacks
     ]
 
 
+def _word_error_rate(attack: Attack, groups: Sequence[Victims], budget: Budget) -> float | None:
+    """Return how many words of what a recogniser hears in the clean rows it hears wrongly in attacked ones.
+
+    ``None`` without a recogniser, or where it hears no words.
+    """
+    recogniser = getattr(attack, "recogniser", None)
+    if recogniser is None:
+        return None
+    from corruptions.compound._errors import word_error_rate
+
+    rates = []
+    for victims in groups:
+        altered = attack.perturb(victims, budget).batch
+        for before, after, rate in zip(victims.clean.audio, altered.audio, altered.sample_rates, strict=True):
+            if before is not None and after is not None:
+                rates.append(
+                    word_error_rate(recogniser.transcribe(before, rate), recogniser.transcribe(after, rate))
+                )
+    known = [rate for rate in rates if rate is not None]
+    return sum(known) / len(known) if known else None
+
+
 def probe_of(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what `probe` found when a run was made."""
-    return [{"rows": e["rows"], "checks": e["checks"][1:]} for e in result["attack_reliability"]]
+    return [
+        {"rows": e["rows"], "checks": e["checks"][1:], "word_error_rate": e["word_error_rate"]}
+        for e in result["attack_reliability"]
+    ]
 
 
 def _right(attacked: Attacked) -> Iterator[tuple[list[int], Victims]]:
@@ -253,17 +279,19 @@ def told(
             }
         )
     found = []
-    for entry, probe_of in zip(entries, probed, strict=True):
-        defects = list(curve_defects(entry, clean, [other for other in entries if other is not entry]))
+    for entry, probed_rows in zip(entries, probed, strict=True):
+        others = [other for other in entries if other is not entry]
+        defects = list(curve_defects(entry, clean, others, n=metrics["n"]))
         curve = Check("scores fall as they must", not defects, "; ".join(defects) or "in every cell")
-        checks = [curve._asdict(), *probe_of["checks"]]
+        checks = [curve._asdict(), *probed_rows["checks"]]
         found.append(
             {
                 "attack": entry["corruption"],
                 "options": entry["options"],
                 "cells": entry["cells"],
-                "reliable": bool(probe_of["checks"]) and all(check["holds"] for check in checks),
-                "rows": probe_of["rows"],
+                "reliable": bool(probed_rows["checks"]) and all(check["holds"] for check in checks),
+                "rows": probed_rows["rows"],
+                "word_error_rate": probed_rows["word_error_rate"],
                 "checks": checks,
             }
         )

@@ -23,6 +23,7 @@ from merbench.files import atomic, locked
 from merbench.hashing import hash_json
 from merbench.models._ensemble.grammar import read_call
 from merbench.options import split_spec
+from merbench.protocols import PROTOCOLS
 from merbench.suites.content import content_root
 from merbench.suites.faces import FaceTally
 from merbench.suites.part import Part
@@ -132,8 +133,9 @@ def _models(source: Source, model: str) -> dict[int, str]:
     missing = [fold for fold, place in places.items() if not place.exists()]
     is_on_disk = len(missing) < len(places) or next(iter(places.values())).parent.is_dir()
     if missing and is_on_disk:
-        fold, name = missing[0], (source.facts.protocol or {}).get("name")
-        train = f"merbench train --protocol {name} --fold {fold} --recipe RECIPE --out {places[fold]}"
+        fold, name = missing[0], str((source.facts.protocol or {})["name"])
+        protocol = name if name in PROTOCOLS.names() else f"{name}.toml"
+        train = f"merbench train --protocol {protocol} --fold {fold} --recipe RECIPE --out {places[fold]}"
         raise MerbenchError(
             f"there is no model of fold {fold}: {places[fold]} does not exist", fix=f"train it: {train}"
         )

@@ -76,8 +76,9 @@ def summarise(
         and over those to which the corruption applied); ``corruptions`` (one per corruption and
         options, seeds and replicates averaged, with every severity), ``families``, ``overall``;
         ``worst_corruption`` by metric; ``groups``: the same robustness by expressed intensity, gender
-        and speaker, and by fold where a protocol has folds, with the gap between the best and the worst group; ``relative``: CE and relative
-        CE by corruption, and their means, null without a reference. Undefined figures are null.
+        and speaker, and by fold where a protocol has folds, with the gap between the best and the worst
+        group; ``relative``: CE and relative CE by corruption, and their means, null without a reference.
+        Undefined figures are null.
 
     Raises:
         MerbenchError: the rows are not a full grid of the cells (`read_grid`), or the reference lacks

@@ -77,9 +77,6 @@ class Valued(NamedTuple):
     logits: npt.NDArray[np.floating] | None = None
 
 
-
-
-
 class Adapter(ABC):
     """A model behind one interface. Subclasses are dataclasses whose fields are their options."""
 
@@ -181,7 +178,7 @@ class SplitAdapter(Adapter):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TensorMedia:
-    """What `Batch` holds, as tensors that a gradient flows through: float32, in the units of `merbench.types`.
+    """What `Batch` holds, as tensors that a gradient flows through: float32, in `merbench.types`' units.
 
     `audio` rows are [T], in PCM16 levels -32768..32767; `frames` rows [F, H, W, 3], in 0..255. Values need
     not be whole. ``None`` is a missing modality.

@@ -17,7 +17,7 @@ from merbench.models._adapter import Adapter, models
 from merbench.models._device import check_precision, find_device
 from merbench.models._ensemble.adapter import combine_models
 from merbench.models._ensemble.grammar import read_call
-from merbench.models._onnx import read_onnx
+from merbench.models._onnx_values import read_network
 from merbench.models._python import import_file
 from merbench.models._transformers.adapter import Options, TransformersModel
 from merbench.options import build, split_spec
@@ -67,7 +67,7 @@ def load_model(
     elif match := _FILE.fullmatch(spec):
         adapter = _from_file(Path(match["file"]), match["cls"], match["options"] or "")
     elif suffix in (".onnx", ".toml"):
-        adapter = read_onnx(Path(spec))
+        adapter = read_network(Path(spec))
     elif suffix == ".py":
         raise MerbenchError(f"'{spec}' names a file but no class", fix=f"write {spec}:Class")
     else:

@@ -18,15 +18,6 @@
     [labels]                               # optional: other names; labels of one name are merged
     female_angry = "angry"
 
-A network that answers numbers (`merbench.targets`) has targets in place of labels::
-
-    [model]
-    targets = ["sentiment"]                # in the order of the network's output
-
-    [output]
-    kind = "values"
-    missing = [0.0]                        # what to answer where the modality is missing
-
 A network reads one modality. Where that is missing it knows nothing, and every label gets the same
 probability: accuracy there is that of the first label, which is chance and meant to be.
 """
@@ -43,7 +34,7 @@ import numpy as np
 from merbench.errors import MerbenchError
 from merbench.hashing import combine, hash_file
 from merbench.models import _probabilities
-from merbench.models._adapter import Adapter, TrainingRecord, Valued
+from merbench.models._adapter import Adapter, TrainingRecord
 from merbench.models._front_ends import make_front_end
 from merbench.options import build, option
 
@@ -69,15 +60,13 @@ _SUM_TOLERANCE = 1e-3  # how far probabilities may be from summing to 1: half-pr
 class _ModelSection:
     file: Path | None = option(None, "the ONNX file, relative to the TOML")
     labels: tuple[str, ...] = option((), "the network's classes in the order of its output")
-    targets: tuple[str, ...] = option((), "what its values are of, in the order of its output")
     trained_on: tuple[str, ...] | None = option(None, "names of the datasets it was trained on")
 
 
 @dataclass(frozen=True)
 class _OutputSection:
-    kind: Literal["logits", "probabilities", "values"] | None = option(None, "what the network answers")
+    kind: Literal["logits", "probabilities"] | None = option(None, "what the network answers")
     name: str | None = option(None, "the output to read, if there are several")
-    missing: tuple[float, ...] = option((), "the values where the modality is missing, one per target")
 
 
 class OnnxModel(Adapter):
@@ -101,7 +90,7 @@ class OnnxModel(Adapter):
         self.labels = tuple(dict.fromkeys(merged))
         self.uses = (front_end.modality,)
         self.wants = front_end.wants
-        self.trained_on = _records(trained_on)
+        self.trained_on = None if trained_on is None else tuple(TrainingRecord(dataset=d) for d in trained_on)
         self._network = network
         self._front_end = front_end
         self._kind = kind
@@ -133,47 +122,6 @@ class OnnxModel(Adapter):
         return combine(hash_file(path) for path in self._sources)
 
 
-class OnnxValues(Adapter):
-    """An ONNX network of numbers behind a front-end; made by `read_onnx`, and run as `OnnxModel` is."""
-
-    def __init__(
-        self,
-        name: str,
-        network: _Network,
-        front_end: FrontEnd,
-        targets: tuple[str, ...],
-        missing: tuple[float, ...],
-        trained_on: tuple[str, ...] | None,
-        sources: tuple[Path, ...],
-    ) -> None:
-        self.name = name
-        self.labels = ()
-        self.targets = targets
-        self.uses = (front_end.modality,)
-        self.wants = front_end.wants
-        self.trained_on = _records(trained_on)
-        self._network = network
-        self._front_end = front_end
-        self._missing = missing
-        self._sources = sources
-
-    def predict(self, batch: Batch) -> Valued:
-        """Return values [N, K], averaged over an utterance's inputs."""
-        values = np.tile(np.array(self._missing, dtype=np.float64), (len(batch), 1))
-        for row in np.flatnonzero(batch.present(self._front_end.modality)):
-            output = self._network.run(self._front_end(batch, int(row)))
-            values[row] = output.astype(np.float64).mean(axis=0)
-        return Valued(values)
-
-    def fingerprint(self) -> str:
-        """Return a hash over the network, the TOML, the front-end's file and merbench's part in it."""
-        return combine(hash_file(path) for path in self._sources)
-
-
-def _records(trained_on: tuple[str, ...] | None) -> tuple[TrainingRecord, ...] | None:
-    return None if trained_on is None else tuple(TrainingRecord(dataset=name) for name in trained_on)
-
-
 class _Network:
     """An ONNX session with one input and one output; errors name `where` it was described."""
 
@@ -202,14 +150,14 @@ class _Network:
                 fix=f"it can be {', '.join(_DTYPES)}",
             )
 
-    def check_width(self, names: tuple[str, ...], what: str, fix: str) -> None:
-        """Refuse a network whose output is known to have another width than there are names."""
+    def check_width(self, labels: tuple[str, ...]) -> None:
+        """Refuse a network whose output is known to have another width than there are labels."""
         width = self._output.shape[-1] if self._output.shape else None
-        if isinstance(width, int) and width != len(names):
+        if isinstance(width, int) and width != len(labels):
             raise MerbenchError(
-                f"{self._where} lists {len(names)} {what}, and the network's output '{self._output.name}' "
+                f"{self._where} lists {len(labels)} labels, and the network's output '{self._output.name}' "
                 f"has {width} columns",
-                fix=fix,
+                fix="list one label per column, in its order; merge them in [labels]",
             )
 
     def run(self, inputs: np.ndarray) -> np.ndarray:
@@ -246,7 +194,7 @@ def _choose(nodes: list[Any], name: str | None, where: str) -> Any:
     return nodes[names.index(name)]
 
 
-def read_onnx(path: Path) -> OnnxModel | OnnxValues:
+def read_onnx(path: Path) -> OnnxModel:
     """Return the model that a TOML describes.
 
     Args:
@@ -269,47 +217,20 @@ def read_onnx(path: Path) -> OnnxModel | OnnxValues:
     output = build(_OutputSection, f"[output] of {where}", sections.get("output", {}))
     inputs = dict(sections.get("input", {}))
     front_end_spec, input_name = inputs.pop("front_end", None), inputs.pop("name", None)
-    of_values = output.kind == "values"
-    names = {"[model] targets": model.targets} if of_values else {"[model] labels": model.labels}
-    needed = {"[model] file": model.file, **names, "[output] kind": output.kind}
+    needed = {"[model] file": model.file, "[model] labels": model.labels, "[output] kind": output.kind}
     for key, value in {**needed, "[input] front_end": front_end_spec}.items():
         if not value:
             raise MerbenchError(f"{where} lacks {key}", fix="examples/face_onnx has a whole one")
     assert model.file is not None and output.kind is not None
-    _require_missing(model.targets, output.missing, where, of_values=of_values)
     merged = _merged(model.labels, sections.get("labels", {}), where)
     front_end = make_front_end(str(front_end_spec), inputs, f"[input] of {where}", toml.parent)
     file = toml.parent / model.file
     network = _Network(file, where, input_name, output.name)
-    if of_values:
-        network.check_width(model.targets, "targets", "list one target per column, in its order")
-    else:
-        fix = "list one label per column, in its order; merge them in [labels]"
-        network.check_width(model.labels, "labels", fix)
+    network.check_width(model.labels)
     own = [source for source in (front_end.source,) if source is not None]
     code = (Path(__file__).with_name(name) for name in ("_onnx.py", "_front_ends.py", "_probabilities.py"))
     sources = (file, toml, *own, *code)
-    if output.kind == "values":
-        return OnnxValues(
-            toml.stem, network, front_end, model.targets, output.missing, model.trained_on, sources
-        )
     return OnnxModel(toml.stem, network, front_end, output.kind, merged, model.trained_on, sources)
-
-
-def _require_missing(
-    targets: tuple[str, ...], missing: tuple[float, ...], where: str, *, of_values: bool
-) -> None:
-    """Check that what is answered without input is there for every target, and only for values."""
-    if of_values and len(missing) != len(targets):
-        raise MerbenchError(
-            f"[output] missing of {where} has {len(missing)} values for {len(targets)} targets",
-            fix="give one per target, such as the middle of its scale",
-        )
-    if not of_values and (targets or missing):
-        raise MerbenchError(
-            f"{where} has targets or missing values, and its output is no values",
-            fix='set kind = "values" in [output], or leave them out',
-        )
 
 
 def _parse(toml: Path) -> dict[str, Any]:

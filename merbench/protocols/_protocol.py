@@ -195,6 +195,7 @@ class Protocol:
             "name": self.name,
             "title": self.title,
             "sha256": self.sha256,
+            "unit": self.unit,
             "metric": self.metric,
             "transcript": self.transcript,
             "reference": self.reference,

@@ -52,7 +52,10 @@ def _defects(study: Study, model: Model, attack: Variant) -> Iterator[str]:
     entries = {v.key: _entry(study, model, v) for v in study.variants if v.family == FAMILY}
     own = entries.pop(attack.key)
     clean = study.entry(model, attack)["robustness"]["accuracy"]["clean"]
-    yield from (f"FAILS: {defect}" for defect in curve_defects(own, clean, entries.values()))
+    yield from (
+        f"FAILS: {defect}"
+        for defect in curve_defects(own, clean, entries.values(), n=len(study.panel.sample_ids))
+    )
     for told in model.result.get("attack_reliability", ()):
         if (told["attack"], told["options"]) == (own["corruption"], own["options"]):
             yield from (f"FAILS: {c['check']} ({c['said']})" for c in told["checks"][1:] if not c["holds"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from merbench.attacks import for_any_model
 from merbench.errors import MerbenchError
 from merbench.evaluation.metrics import recall
 from merbench.evaluation.result import recompute
@@ -120,7 +121,8 @@ class Study:
         """What the panel's cells are called: corruption and severity, and the draw if there are several."""
         names = {corruption.key: corruption.name for corruption in self.variants}
         titles = [
-            "clean" if c.is_clean else f"{names[variant(c)]}, severity {c.severity}" for c in self.panel.cells
+            "clean" if c.is_clean else f"{names[variant(for_any_model(c))]}, severity {c.severity}"
+            for c in self.panel.cells
         ]
         return tuple(
             title if titles.count(title) == 1 else f"{title}, seed {cell.seed}, draw {cell.replicate + 1}"
@@ -198,9 +200,10 @@ def read_study(folders: Sequence[Path], *, unit: str | None = None) -> Study:
 def _variant(panel: Panel, scope: Scope) -> Variant:
     cells = [panel.cells[k] for k in scope.cells]
     severities = sorted({cell.severity for cell in cells})
-    return Variant(scope.name, cells[0].family, tuple(severities), variant(cells[0]))
+    return Variant(scope.name, cells[0].family, tuple(severities), variant(for_any_model(cells[0])))
 
 
 def _key(entry: Mapping[str, Any]) -> str:
     """Return the `Variant.key` of a summary's corruption entry."""
-    return variant(Cell(severity=0, **{name: entry[name] for name in ("corruption", "version", "options")}))
+    cell = Cell(severity=0, **{name: entry[name] for name in ("corruption", "version", "options")})
+    return variant(for_any_model(cell))

@@ -11,7 +11,7 @@ import json
 import shutil
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +113,13 @@ def build_suite(
 def _tools(plan: Plan) -> dict[str, str]:
     detector = () if plan.faces is None or plan.faces.detector is None else ("onnxruntime",)
     libraries = sorted({library for variant in plan.variants for library in variant.corruption.libraries})
-    return {tool: version(tool) for tool in dict.fromkeys((*_TOOLS, *detector, *libraries))}
+    try:
+        return {tool: version(tool) for tool in dict.fromkeys((*_TOOLS, *detector, *libraries))}
+    except PackageNotFoundError as error:
+        raise MerbenchError(
+            f"the distribution '{error.name}', on whose build the suite's bytes depend, is not installed",
+            fix=f"install it: pip install {error.name}",
+        ) from error
 
 
 def _discard_others(plan: Plan, folder: Path) -> None:
@@ -174,7 +180,8 @@ def _claim(plan: Plan, folder: Path) -> None:
     if plan.overlay is not None:
         write_json(folder / OVERLAY, plan.overlay.to_json())
     if not recipe.exists():
-        write_json(recipe, {"recipe_id": plan.recipe_id, "recipe": plan.recipe})
+        followed = {} if plan.protocol is None else {"protocol": plan.protocol}
+        write_json(recipe, {"recipe_id": plan.recipe_id, "recipe": plan.recipe, **followed})
 
 
 def _build_shard(

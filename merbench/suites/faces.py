@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 Crop = Literal["fixed", "redetect"]
 
-CHUNK_ROWS = 8
-"""Samples held at once: frames as they were filmed are an order of magnitude larger than crops."""
+FILMED_ROWS = 8
+"""Samples held at once where frames are to be cropped: as they were filmed, they are much larger."""
 
 _SOURCES = ("dataset", "detector", "centred")
 
@@ -90,6 +90,12 @@ class Faces:
             return sample
         return replace(sample, frames=crop_clip(sample.frames, sample.face.box, self.frame_size))
 
+    def clean(self, samples: Sequence[Sample], whole: Batch) -> Batch:
+        """Return the clean cell of seen samples, whose media are `whole`; all but the frames it shares."""
+        if self.crop is None:
+            return whole
+        return whole.replace(frames=Packed.of([self.cropped(s).frames for s in samples], np.uint8))
+
     def finish(
         self,
         samples: Sequence[Sample],
@@ -104,7 +110,7 @@ class Faces:
         Args:
             samples: the samples, seen.
             whole: their clean media with the frames as filmed.
-            clean: the same, cropped.
+            clean: the same, cropped (`clean`).
             batch: what the corruption made of `whole`.
             achieved: what it reports; with ``redetect`` the rows it changed get a ``face``.
             workers: threads that look for faces.

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from merbench.corruption import Corruption, corruptions
 from merbench.errors import MerbenchError
 from merbench.hashing import combine, hash_json
 from merbench.options import build, canonical, has_option, read_ranges, split_spec
-from merbench.suites.faces import CHUNK_ROWS as CHUNK_ROWS_OF_FACES
-from merbench.suites.faces import report_of
+from merbench.suites.faces import FILMED_ROWS, report_of
 from merbench.suites.source import Chunk, Facts, prefetched
+from merbench.suites.watch import apply, draw_all, require_repeatable
 from merbench.types import SEVERITIES, Batch, Cell, Modality, Pool, Sample, Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from merbench.datasets import Dataset
-    from merbench.protocols import Protocol
     from merbench.suites.faces import Faces
     from merbench.suites.overlay import Overlay
+    from merbench.types import JSON
 
 FORMAT = 1
 """Version of the recipe and of the folder layout; a suite of another one is refused."""
@@ -86,7 +86,10 @@ class Variant:
 
 @dataclass(frozen=True)
 class Plan:
-    """A streamed suite: cells applied on the fly. Building it writes the same content to disk."""
+    """A streamed suite: cells applied on the fly. Building it writes the same content to disk.
+
+    `protocol` is what the protocol that was followed, if any, says of itself; it is no part of the recipe.
+    """
 
     dataset: Dataset
     split: str | None
@@ -95,7 +98,7 @@ class Plan:
     variants: tuple[Variant, ...]
     faces: Faces | None = None
     overlay: Overlay | None = None
-    protocol: Protocol | None = None
+    protocol: Mapping[str, JSON] | None = None
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
@@ -146,12 +149,12 @@ class Plan:
             labels=self.dataset.labels,
             label_counts=self.dataset.label_counts(),
             text_informative=self.dataset.text_informative,
-            unit=card.unit if self.protocol is None else self.protocol.unit,
+            unit=card.unit if self.protocol is None else str(self.protocol["unit"]),
             restricted=card.restricted,
             licence=card.licence,
             task=self.dataset.task,
             target_means=self.dataset.target_means(),
-            protocol=None if self.protocol is None else self.protocol.facts(),
+            protocol=self.protocol,
         )
 
     @property
@@ -176,30 +179,39 @@ class Plan:
     def chunks(self, shard: int, *, workers: int = 2) -> Iterator[Chunk]:
         """Yield the shard's chunks in order; each is decoded once, the next one while this one is used."""
         rows = self.utterances[shard * SHARD_ROWS : (shard + 1) * SHARD_ROWS]
-        step = CHUNK_ROWS if self.faces is None else CHUNK_ROWS_OF_FACES
+        step = CHUNK_ROWS if self.faces is None or self.faces.crop is None else FILMED_ROWS
         parts = [rows[i : i + step] for i in range(0, len(rows), step)]
-        for samples in prefetched(parts, self._load, workers):
+        for i, samples in enumerate(prefetched(parts, self._load, workers)):
             whole = Batch.of(samples)
-            clean = whole if self.faces is None else Batch.of([self.faces.cropped(s) for s in samples])
+            clean = whole if self.faces is None else self.faces.clean(samples, whole)
             yield Chunk(
                 utterances=tuple(s.utterance for s in samples),
                 clean=clean,
                 achieved=[report_of(s) for s in samples],
-                cells=self._corrupted(samples, whole, clean, workers),
+                cells=self._corrupted(samples, whole, clean, workers, watched=i == 0),
             )
 
     def _corrupted(
-        self, samples: Sequence[Sample], whole: Batch, clean: Batch, workers: int
+        self, samples: Sequence[Sample], whole: Batch, clean: Batch, workers: int, *, watched: bool
     ) -> Iterator[Any]:
         """Yield every cell's version of a chunk: made of `whole`, and then what `clean` is of that."""
         for variant in self.variants:
             corruption = variant.corruption
-            params = corruption.draw_all(
-                samples, self.pool, self.dataset.name, seed=variant.seed, replicate=variant.replicate
+            draw = partial(
+                draw_all,
+                corruption,
+                samples,
+                self.pool,
+                self.dataset.name,
+                seed=variant.seed,
+                replicate=variant.replicate,
             )
+            params = draw()
             given, pool = (clean, self._pool_of_crops) if corruption.exchanges else (whole, self.pool)
+            if watched:
+                require_repeatable(corruption, draw, given, pool, max(variant.severities))
             for severity, cell in zip(variant.severities, variant.cells, strict=True):
-                batch, achieved = corruption.apply(given, params, pool, **corruption.strength(severity))
+                batch, achieved = apply(corruption, given, params, pool, severity)
                 if self.faces is not None and given is whole:
                     batch, achieved = self.faces.finish(samples, whole, clean, batch, achieved, workers)
                 yield cell, batch, params, achieved
@@ -222,10 +234,7 @@ class Plan:
 
     @cached_property
     def _pool_of_crops(self) -> Pool:
-        faces = self.faces
-        if faces is None:
-            return self.pool
-        return Pool(self.pool.utterances, lambda utterance: faces.cropped(self._load(utterance)))
+        return self.pool if self.faces is None else Pool(self.pool.utterances, self.load)
 
     def changed(self, cell: Cell) -> tuple[Modality, ...]:
         """Return the modalities that a cell may touch."""
@@ -282,7 +291,7 @@ def make_plan(
     seed: int = 0,
     replicates: int = 1,
     faces: Faces | None = None,
-    protocol: Protocol | None = None,
+    protocol: Mapping[str, JSON] | None = None,
 ) -> Plan:
     """Plan a suite: `corruption_list` x `severities` x `replicates`, and the clean cell.
 
@@ -304,7 +313,7 @@ def plan_variants(
     split: str | None = None,
     limit: int | None = None,
     faces: Faces | None = None,
-    protocol: Protocol | None = None,
+    protocol: Mapping[str, JSON] | None = None,
 ) -> Plan:
     """Plan a suite of the clean cell and these variants' cells.
 

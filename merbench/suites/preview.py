@@ -13,6 +13,7 @@ from merbench.errors import MerbenchError
 from merbench.files import atomic
 from merbench.media.decode import read_media
 from merbench.media.plain import encode_mp4, encode_wav
+from merbench.suites.watch import apply, draw_all
 from merbench.types import SEVERITIES, Batch, MediaSpec, Pool, Sample, Utterance
 
 if TYPE_CHECKING:
@@ -42,10 +43,10 @@ def stages(corruption: Corruption, samples: Sequence[Sample], pool: Pool, datase
         dataset: its name, which is part of the random key.
     """
     clean = Batch.of(samples)
-    params = corruption.draw_all(samples, pool, dataset)
+    params = draw_all(corruption, samples, pool, dataset)
     spoilt = []
     for severity in SEVERITIES:
-        batch, achieved = corruption.apply(clean, params, pool, **corruption.strength(severity))
+        batch, achieved = apply(corruption, clean, params, pool, severity)
         spoilt.append(Stage(severity, batch, tuple(achieved)))
     return (Stage(0, clean, ()), *spoilt)
 

@@ -66,5 +66,5 @@ def plan_protocol(
         seed=suite.seed,
         replicates=suite.replicates,
         faces=make_faces(suite.faces, face_detector, dataset.media.frame_size),
-        protocol=protocol,
+        protocol=protocol.facts(),
     )

@@ -88,7 +88,14 @@ def plan_from_record(
     dataset = view_from_recipe(dataset, recipe["dataset"].get("view"))
     samples = recipe["samples"]
     faces = faces_from_recipe(recipe.get("faces"), face_detector, dataset.media.frame_size)
-    plan = plan_variants(dataset, variants, split=samples["split"], limit=samples["count"], faces=faces)
+    plan = plan_variants(
+        dataset,
+        variants,
+        split=samples["split"],
+        limit=samples["count"],
+        faces=faces,
+        protocol=record.get("protocol") or record.get("facts", {}).get("protocol"),
+    )
     if recipe.get("labels") is not None:
         plan = replace(plan, overlay=_overlay(plan, path, recipe["labels"], labels))
     different = next(_differences(recipe, plan), None)

@@ -17,7 +17,7 @@ epochs = 1
 """
 CONTROL = CLEAN.replace("emollama-base", "control")
 NOISE = (
-    CONTROL + '[noise]\ncorruptions = ["audio/white", "text/typo"]\ndraws = 1\n'
+    CONTROL + '[noise]\ncorruptions = ["audio/environment", "text/typo"]\ndraws = 1\n'
     '[adversarial]\nattack = "fgsm"\n[noise_aware]\n'
 )
 STUDY = """

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from merbench.attacks.universal import Universal
 from merbench.evaluation.attack_curves import curve_defects
 from merbench.evaluation.result import recompute
 from tests.attacks import adapters
@@ -23,7 +24,7 @@ def named(adapter: str) -> str:
 def attack(merbench, linear_data, tmp_path):
     """Attack a model of `tests.attacks.adapters` on the small data set."""
 
-    def run(model, *attacks, severity="2,5", out=None, corruption="none", limit=8):
+    def run(model, *attacks, severity="2,5", out=None, corruption="none", limit=6):
         return merbench(
             *(
                 "eval",
@@ -73,7 +74,7 @@ def test_natural_and_adversarial_cells_stand_in_one_table_and_one_file(attack, m
 
 
 def test_a_run_goes_on_and_ends_with_the_same_bytes(attack, tmp_path):
-    specs = ("pgd:steps=3,modalities=audio", "char_flips")
+    specs = ("fgsm:modalities=audio", "char_flips")
     first = attack("Linear", *specs, out=tmp_path / "a")
     other = attack("Linear", *specs, out=tmp_path / "b")
     again = attack("Linear", *specs, out=tmp_path / "a")
@@ -81,6 +82,33 @@ def test_a_run_goes_on_and_ends_with_the_same_bytes(attack, tmp_path):
     a, b = ((tmp_path / name / "predictions.parquet").read_bytes() for name in "ab")
     assert a == b
     assert json.loads(first.out)["attack_reliability"] == json.loads(again.out)["attack_reliability"]
+
+
+class Hears:
+    """A recogniser that writes a word for every thousand levels of a sound's mean loudness."""
+
+    def transcribe(self, audio, rate):
+        return " ".join(["word"] * (1 + int(abs(audio.astype(float)).mean() * 3 // 1000)))
+
+
+def test_what_a_pattern_costs_in_words_is_told_where_a_recogniser_is_given(attack, tmp_path, monkeypatch):
+    silent = json.loads(attack("Ears", "universal:steps=2", severity="5").out)
+    assert silent["attack_reliability"][0]["word_error_rate"] is None
+    monkeypatch.setattr(Universal, "recogniser", Hears())
+    told = json.loads(attack("Ears", "universal:steps=3", severity="5", out=tmp_path / "told").out)
+    assert told["attack_reliability"][0]["word_error_rate"] is not None
+
+
+def test_two_models_under_one_attack_can_be_compared_and_reported(attack, merbench, tmp_path):
+    for model in ("Linear", "Steps"):
+        done = attack(model, "fgsm", severity="2,5", out=tmp_path / model)
+        assert done.code == 0, done.err
+    compared = merbench("compare", tmp_path / "Linear", tmp_path / "Steps", "--unit", "sample", "--json")
+    assert compared.code == 0, compared.err
+    page = tmp_path / "report.html"
+    reported = merbench("report", tmp_path / "Linear", tmp_path / "Steps", "--unit", "sample", "--out", page)
+    assert reported.code == 0, reported.err
+    assert "there are gradients (masked: 100%" in page.read_text(encoding="utf-8")
 
 
 def test_masked_gradients_are_told_and_mark_the_attack_unreliable(attack, merbench, tmp_path):
@@ -152,6 +180,8 @@ def test_curves_that_no_attack_can_have_are_told():
     assert "weaker than adversarial/fgsm at severity 2" in next(
         curve_defects(of("pgd", 0.5, 0.4), 0.9, [of("fgsm", 0.5, 0.3)])
     )
+    # One sample of ten proves nothing.
+    assert not list(curve_defects(of("pgd", 0.5, 0.6), 0.9, [], n=10))
     # Another norm, other modalities: another threat, and nothing follows.
     assert not list(curve_defects(of("pgd", 0.5, norm="linf"), 0.9, [of("fgsm", 0.3, norm="l2")]))
     # One step need not find what a search finds.

@@ -62,7 +62,7 @@ SUITED = {
         s, text="".join("我今天真的很高兴见到你他们在家里做事已经晚了"[len(w) :: 2] for w in s.text.split())
     ),
 }
-"""What a sample needs for a corruption that only concerns some, or that asks a network about every text."""
+"""What a sample needs for a corruption that only concerns some; few texts where a network is asked."""
 
 
 def suited(name: str, samples: list[Sample]) -> list[Sample]:

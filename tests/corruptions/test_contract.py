@@ -219,8 +219,6 @@ class TestApply:
             assert row[corruption.measure.achieved] is not None
 
     def test_a_row_alone_is_the_row_it_is_in_a_batch(self, corruption):
-        if corruption.exactness == "model":
-            pytest.skip("a model's batches are only equal to within its tolerance")
         samples = several(corruption)
         params = draws(corruption, samples)
         for severity in SEVERITIES:

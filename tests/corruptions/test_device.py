@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from corruptions.audio._device import scaled
 from merbench.corruption import corruptions
-from merbench.device import DeviceBatch
+from merbench.device import DeviceBatch, tensor_of
 from merbench.device.kernels import fusing
 from merbench.device.random import gaussian_picks
 from merbench.options import build
@@ -63,10 +63,13 @@ def both(corruption, rows, severity, device, hidden=()):
         clean = clean.replace(audio=clean.audio.hide(gone), frames=clean.frames.hide(gone))
     strength = corruption.strength(severity)
     host = corruption.apply(clean, params, everybody, **strength)
-    there, achieved = corruption.apply_on_device(
-        DeviceBatch.upload(clean, device), params, everybody, **strength
-    )
+    uploaded = DeviceBatch.upload(clean, device)
+    before = [tensor_of(media).clone() for media in (uploaded.audio, uploaded.frames)]
+    there, achieved = corruption.apply_on_device(uploaded, params, everybody, **strength)
     assert there.device.type == device.type
+    assert all(
+        torch.equal(tensor_of(m), b) for m, b in zip((uploaded.audio, uploaded.frames), before, strict=True)
+    )
     return host, (there.download(), achieved)
 
 
@@ -175,8 +178,9 @@ def test_the_memory_bound_ones_have_a_twin():
     expected = {
         "audio/environment", "audio/urban_noise", "audio/babble", "audio/white", "audio/pink", "audio/gain",
         "audio/clipping", "audio/time_mask", "audio/packet_loss", "audio/reverb", "audio/band_limit",
-        "vision/occlusion_mask", "vision/face_region", "vision/object_insertion", "vision/gaussian_noise", "vision/shot_noise",
-        "vision/motion_blur", "vision/defocus", "vision/low_light", "vision/overexposure", "vision/fog",
-        "vision/frame_drop", "modality/dropout", "modality/desync", "modality/mismatch",
+        "vision/occlusion_mask", "vision/face_region", "vision/object_insertion", "vision/gaussian_noise",
+        "vision/shot_noise", "vision/motion_blur", "vision/defocus", "vision/low_light", "vision/fog",
+        "vision/overexposure", "vision/frame_drop", "modality/dropout", "modality/desync",
+        "modality/mismatch",
     }  # fmt: skip
     assert expected <= set(TWINS)

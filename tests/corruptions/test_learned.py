@@ -52,6 +52,12 @@ def texts(*written):
     return [replace(s, text=text) for s, text in zip(ordinary(len(written)), written, strict=True)]
 
 
+def all_proposals(model, text, most):
+    """Every word with what the model proposes for it."""
+    spans = [(span, model.choices(span.text, most)) for span in words(text)]
+    return [(span, model.proposals(text, span, count) if count else ()) for span, count in spans]
+
+
 class TestProposals:
     def test_they_are_those_of_the_librarys_own_pipeline(self, folder, model):
         from transformers import AutoModelForMaskedLM, AutoTokenizer, FillMaskPipeline
@@ -60,26 +66,26 @@ class TestProposals:
         network = AutoModelForMaskedLM.from_pretrained(folder).eval()
         fill = FillMaskPipeline(model=network, tokenizer=tokenizer, device=-1)
         latin = {word.casefold() for word in KNOWN if unicodedata.name(word[0]).startswith("LATIN")}
-        for span, others in model.proposals(TEXT, 5):
+        for span, others in all_proposals(model, TEXT, 5):
             masked = f"{TEXT[: span.start]}[MASK]{TEXT[span.end :]}"
             answers = [a["token_str"].casefold() for a in fill(masked, top_k=len(tokenizer))]
             ranked = [a for a in answers if a in latin and a != span.text.casefold()]
             assert [other.casefold() for other in others] == list(dict.fromkeys(ranked))[:5]
 
     def test_a_word_is_never_its_own_replacement(self, model):
-        for span, others in model.proposals("HOUSE House house stories", 8):
+        for span, others in all_proposals(model, "HOUSE House house stories", 8):
             assert len(others) == 8
             assert span.text.casefold() not in {other.casefold() for other in others}
             assert len({other.casefold() for other in others}) == 8
 
     def test_capitals_are_those_of_the_word(self, model):
-        (loud, first), (name, second), _ = (others for _, others in model.proposals("HOUSE House x", 2))
+        (loud, first), (name, second), _ = (others for _, others in all_proposals(model, "HOUSE House x", 2))
         assert loud.isupper() and first.isupper()
         assert name[0].isupper() and second[0].isupper()
 
     def test_every_script_gets_its_own_words(self, model):
         def all_others(text):
-            return {other for _, others in model.proposals(text, 50) for other in others}
+            return {other for _, others in all_proposals(model, text, 50) for other in others}
 
         assert all_others("天很") == {*"我今天很高"}
         assert all_others("سعيد") == {"اليوم"}
@@ -88,22 +94,22 @@ class TestProposals:
 
     def test_the_rest_of_the_sentence_matters(self, model):
         def others(sentence):
-            return dict(model.proposals(sentence, 30))[words(sentence)[1]]
+            return dict(all_proposals(model, sentence, 30))[words(sentence)[1]]
 
         assert others("wonderful house mountains") != others("lost house yesterday I did come")
 
     def test_a_text_longer_than_the_network_keeps_what_is_near(self, model):
         long = " ".join([*["quiet"] * 60, "house", *["trains"] * 60])
-        assert all(others for _, others in model.proposals(long, 3))
+        assert all(others for _, others in all_proposals(model, long, 3))
 
     def test_a_mask_that_somebody_wrote_is_none_of_ours(self, model):
-        proposals = model.proposals("friends [MASK] and [MASK] house", 3)
+        proposals = all_proposals(model, "friends [MASK] and [MASK] house", 3)
         assert [span.text for span, _ in proposals] == ["friends", "MASK", "and", "MASK", "house"]
         assert all(len(others) == 3 for _, others in proposals)
 
     def test_a_span_filler_proposes_too(self, tmp_path):
         filler = MaskedLM(transformers_models.span_filler(tmp_path / "t5", WORDS), "filler")
-        for span, others in filler.proposals(TEXT, 4):
+        for span, others in all_proposals(filler, TEXT, 4):
             assert len(others) == 4
             assert {*others} <= {*WORDS, *(w.capitalize() for w in WORDS)}
             assert span.text not in others
@@ -126,6 +132,13 @@ class TestSubstitutions:
             changed = sum(a != b for a, b in zip(text.split(), TEXT.split(), strict=True))
             assert changed == report["edits"]
             assert report["rate"] == pytest.approx(changed / len(TEXT.split()), abs=1e-6)
+
+    def test_the_model_is_asked_only_where_a_word_is_replaced(self, folder, monkeypatch):
+        asked = []
+        ask = MaskedLM.proposals
+        monkeypatch.setattr(MaskedLM, "proposals", lambda *a: asked.append(a[2]) or ask(*a))
+        _, achieved = spoil(learned(folder), ordinary(16), 2)
+        assert len(asked) == sum(report["edits"] for report in achieved) > 0
 
     def test_a_text_alone_is_the_text_it_is_among_others(self, folder):
         corruption, samples = learned(folder), ordinary(32)
@@ -189,6 +202,11 @@ class TestIdentity:
     def table(self, texts):
         return texts
 
+    def test_a_library_that_is_not_installed_is_named(self, table, merbench, tmp_path, monkeypatch):
+        monkeypatch.setattr(corruptions["text/typo"], "libraries", ("no-such-library",))
+        corrupt = ("corrupt", "--dataset", "table", "--root", table, "--limit", 4, "--severity", 3)
+        done = merbench(*corrupt, "--corruption", "text/typo", "--out", tmp_path / "suite")
+        done.refused("'no-such-library'", "pip install no-such-library")
 
     def test_a_suite_is_made_again_from_its_recipe(self, folder, table, merbench, tmp_path, monkeypatch):
         monkeypatch.setenv("MERBENCH_DATA", str(tmp_path))

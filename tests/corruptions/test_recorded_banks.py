@@ -14,7 +14,7 @@ from corruptions.audio._recorded import Esc50Bank, MusanBank, fold_of
 from merbench.corruption import corruptions
 from merbench.errors import MerbenchError
 from merbench.options import build, canonical
-from merbench.types import Batch
+from merbench.types import SEVERITIES, Batch
 from tests.corruptions import banks
 from tests.corruptions.samples import ordinary, pool
 
@@ -95,6 +95,14 @@ class TestMusan:
         assert sorted(ratios) == [5, 6, 7, 8, 9, 10]
         assert min(ratios.values()) > 8
         assert all(report["clip"].startswith("speech/") for report in achieved)
+
+    def test_a_drawn_ratio_falls_with_the_severity_like_the_tables(self, musan):
+        samples = ordinary(8)
+        ratios = [
+            [report["snr_db"] for report in spoil(made("audio/musan", musan, snr="drawn"), samples, s)[1]]
+            for s in SEVERITIES
+        ]
+        assert np.diff(ratios, axis=0) == pytest.approx(np.full((4, 8), -5), abs=0.02)
 
     def test_its_root_is_found_under_its_own_name(self, musan, tmp_path, monkeypatch, merbench):
         banks.write_urban(tmp_path / "urbansound8k")

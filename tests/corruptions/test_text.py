@@ -5,15 +5,20 @@ from __future__ import annotations
 import unicodedata
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corruptions.text._edits import _WORD, words
-from corruptions.text._graphemes import compiled
+from corruptions.text._edits import _WORD, count_words, words
+from corruptions.text._graphemes import compiled, count_graphemes, graphemes
+from corruptions.text._selection import select
+from corruptions.text.case_punctuation import _ASCII_MARKS
 from corruptions.text.chinese import confusable
+from merbench.compiled import halves
 from merbench.corruption import corruptions
 from merbench.options import build
+from merbench.rng import Stream
 from merbench.types import SEVERITIES, Batch, Sample, Utterance
 from tests.corruptions.samples import pool
 
@@ -62,6 +67,48 @@ def test_any_text_whatever_is_edited_or_passed_on(name, text, severity):
         assert edited == text
 
 
+SITE = st.tuples(st.integers(0, 40), st.integers(1, 6), st.integers(0, 2), st.integers(1, 3))
+
+
+class TestSelection:
+    @settings(max_examples=100, deadline=None)
+    @given(st.lists(st.lists(SITE, min_size=1, max_size=30), min_size=1, max_size=3), st.floats(0, 1))
+    def test_the_kernel_takes_what_the_streams_say(self, texts, rate):
+        """As written down site by site, without a kernel."""
+        tables = [[(start, start + size, rank, n) for start, size, rank, n in sites] for sites in texts]
+        keys = [Stream.of("selection", str(t)).key for t in range(len(tables))]
+        sizes = [len(sites) for sites in tables]
+        first = np.cumsum([0, *sizes])
+        found, ends, wanted = select(
+            np.array([site for table in tables for site in table]),
+            first,
+            np.array(sizes),
+            np.array(sizes),
+            halves(keys),
+            rate,
+        )
+        expected = []
+        for table, key, begin, wants, end in zip(tables, keys, first[:-1], wanted, ends, strict=True):
+            chance = Stream(key)
+            assert wants == int(rate * len(table) + chance.one_uniform())
+            order = sorted(chance.permutation(len(table)).tolist(), key=lambda s: table[s][2])
+            picks = chance.uniform(len(table))
+            taken, covered = [], set()
+            for s in order:
+                places = set(range(*table[s][:2]))
+                if len(taken) < wants and not places & covered:
+                    covered |= places
+                    taken.append((table[s][0], begin + s, int(picks[s] * table[s][3])))
+            expected += [[site, choice] for _, site, choice in sorted(taken)]
+            assert len(expected) == end
+        assert found.tolist() == expected
+
+    def test_what_was_known_of_a_batch_does_not_leak_into_another(self):
+        one, other = (edit("text/word_delete", text, 5)[0] for text in SENTENCES[:2])
+        assert edit("text/word_delete", SENTENCES[0], 5)[0] == one != other
+        assert edit("text/word_swap", SENTENCES[0], 5)[0] != one
+
+
 class TestWords:
     def test_they_are_what_a_reader_sees(self):
         found = [w.text for w in words("He\u2019s well-known \u2764\ufe0f 42nd 我们 ok?")]
@@ -71,6 +118,7 @@ class TestWords:
     def test_ascii_has_the_words_that_any_text_has(self, text):
         found = [(m[0], *m.span()) for m in compiled(_WORD).finditer(text)]
         assert words(text) == found
+        assert count_words(text) == len(found)
 
     @pytest.mark.parametrize("severity", SEVERITIES)
     def test_deleting_leaves_a_subsequence_and_no_double_blanks(self, severity):
@@ -125,6 +173,20 @@ class TestEnglish:
     def test_other_scripts_are_refused_by_what_is_made_for_english(self):
         for name in ("text/grammar", "text/asr", "text/ocr"):
             assert edit(name, SENTENCES[5], 3)[1]["reason"] == "it is not written in a Latin script"
+
+
+class TestShortCuts:
+    @given(st.text())
+    def test_graphemes_are_unicodes(self, text):
+        found = [match.span() for match in compiled(r"\X").finditer(text)]
+        assert list(graphemes(text)) == found
+        assert count_graphemes(text) == len(found)
+
+    def test_ascii_has_the_marks_that_any_text_has(self):
+        text = "".join(f"a{chr(code)}" for code in range(128))
+        assert [m.span() for m in _ASCII_MARKS.finditer(text)] == [
+            m.span() for m in compiled(r"\p{P}+").finditer(text)
+        ]
 
 
 class TestEmoji:

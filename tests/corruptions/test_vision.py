@@ -134,6 +134,17 @@ class TestPyramid:
         assert sorted(self.levels(1)) == [0, 1]
         assert [list(self.levels(severity, count=4)) for severity in (2, 3, 4, 5)] == [[1], [2], [3], [4]]
 
+    @pytest.mark.parametrize("blur", ["table", "drawn"])
+    def test_a_higher_severity_never_loses_fewer_levels(self, blur):
+        samples = ordinary(40, seconds=0.1, frames=1, size=16)
+        corruption = made("pyramid_blur", blur=blur)
+        params = corruption.draw_all(samples, pool(samples), "vision")
+        lost = [
+            [a["levels"] for a in corruption.apply(Batch.of(samples), params, pool(samples), **strength)[1]]
+            for strength in map(corruption.strength, SEVERITIES)
+        ]
+        assert (np.diff(lost, axis=0) >= 0).all()
+
     def test_mer_noise_reduces_by_1_2_or_4(self):
         drawn = self.levels(3, blur="drawn")
         assert sorted(drawn) == [0, 1, 2]

@@ -492,10 +492,10 @@ def mosei_clips(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
     rows = [("video_id", "clip_id", "text", "label", "label_T", "label_A", "label_V", "annotation", "mode")]
     for seed, (split, videos) in enumerate(_FOLDS.items()):
         for number, (_, _, sentiment, *_) in enumerate(SEGMENTS[videos[0]]):
-            face(root / "Raw" / videos[0] / f"{number}.mp4", 10 * seed + number)
+            if number < 2:
+                face(root / "Raw" / videos[0] / f"{number}.mp4", 10 * seed + number)
             felt = ("Negative", "Neutral", "Positive")[int(np.sign(sentiment)) + 1]
             rows.append((videos[0], number, f"Well, number {number}.", sentiment, "", "", "", felt, split))
-    (root / "Raw" / "-9y-fZ3swSY" / "2.mp4").unlink()
     with (root / "label.csv").open("w", encoding="utf-8", newline="") as handle:
         csv.writer(handle).writerows(rows)
     return root, {}

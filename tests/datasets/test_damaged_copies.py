@@ -166,6 +166,7 @@ class TestHalfADownload:
         assert file.name in str(caught.value)
         assert "\n" not in str(caught.value)
 
+    @pytest.mark.slow
     def test_the_check_names_it_too(self, copy):
         _, make = copy
         u, file = first_file(make())

@@ -55,7 +55,7 @@ votes = st.integers(1, 8).flatmap(lambda n: st.tuples(spread((n, 3)), spread((2,
 NO_F1 = np.zeros(2)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(columns)
 def test_errors_and_correlation_are_those_of_the_libraries(pair):
     truth, values = pair
@@ -68,7 +68,7 @@ def test_errors_and_correlation_are_those_of_the_libraries(pair):
             assert found["pearson"][k] == pytest.approx(pearsonr(t, v).statistic, abs=1e-9)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(columns)
 def test_concordance_is_lins_and_never_beyond_the_correlation(pair):
     truth, values = pair
@@ -91,7 +91,7 @@ def test_what_a_constant_answer_is_worth():
     assert np.isnan(same[0, 0])
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(columns)
 def test_both_conventions_of_two_classes_are_those_of_the_literature(pair):
     truth, values = pair
@@ -114,7 +114,7 @@ def test_a_truth_of_zero_counts_in_one_convention_only():
     assert found["acc2_nonzero"] == 0.5  # of 1 and -1; a value of 0 is not positive
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(columns)
 def test_seven_classes_are_the_rounded_scale(pair):
     truth, values = pair
@@ -142,7 +142,7 @@ def test_the_score_of_mer2023_weighs_the_squared_error_against_the_f1():
     assert "mer2023_score" not in m.metrics_of(SENTIMENT) + m.metrics_of(AFFECT)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(present)
 def test_several_labels_are_scored_as_by_scikit_learn(pair):
     truth, values = pair
@@ -168,7 +168,7 @@ def test_several_labels_are_scored_as_by_scikit_learn(pair):
         assert found["multilabel_micro_f1"][0] == pytest.approx(micro)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(votes)
 def test_distributions_are_compared_as_by_scipy(pair):
     truth, values = pair

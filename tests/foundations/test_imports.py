@@ -25,7 +25,7 @@ LAYERS = (
     ("statistics",),
     ("record",),
     ("report",),
-    ("leaderboard", "regression"),
+    ("leaderboard", "regression", "ablation"),
     ("cli",),
     ("__main__",),
 )

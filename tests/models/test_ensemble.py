@@ -462,3 +462,16 @@ def test_a_model_can_be_looked_at(merbench):
     assert "2640 samples, 40 speakers" in merbench("model", "show", "late-fusion").out
     merbench("model", "show", "majority").refused("'majority' has no labels")
     assert merbench("model", "show", "majority", "--dataset", "synthetic").code == 0
+
+
+def test_values_alone_are_nothing_to_an_ensemble():
+    with pytest.raises(MerbenchError, match=r"adapters.py:Feeling answers values and no labels"):
+        load_model(f"mean({ADAPTERS}:Statistics; {ADAPTERS}:Feeling)")
+
+
+def test_of_a_member_that_answers_both_the_labels_count():
+    both = load_model(f"mean({ADAPTERS}:Affect; {ADAPTERS}:Affect)")
+    one, media = load_model(f"{ADAPTERS}:Affect"), batch(4, frame_size=8)
+    assert both.labels == one.labels
+    assert both.targets == ()
+    assert (both.predict(media).argmax(1) == one.predict(media).logits.argmax(1)).all()

@@ -10,6 +10,7 @@ import pytest
 from merbench.errors import MerbenchError
 from merbench.models._load import load_model
 from merbench.models._onnx import read_onnx
+from merbench.models._onnx_values import read_network
 from merbench.types import Batch, Sample, Utterance
 from tests.models.media import batch, without
 from tests.models.onnx_files import channel_means, loudest, softmax_of_channels, two_inputs
@@ -293,7 +294,7 @@ missing = [0.0, 1.0, 2.0]
 class TestValues:
     def test_a_network_of_numbers_answers_its_targets(self, tmp_path, write):
         channel_means(tmp_path / "net.onnx")
-        model = read_onnx(write(VALUES))
+        model = read_network(write(VALUES))
         answer = model.predict(Batch.of([clip((51, 102, 255)), clip(text="no picture")]))
         assert answer.values == pytest.approx(np.array([[51, 102, 255], [0, 1, 2]]))
         assert answer.logits is None
@@ -303,13 +304,23 @@ class TestValues:
         ("changes", "why"),
         [
             ({"missing": "missing = [0]"}, r"\[output\] missing of .* has 1 values for 3 targets"),
-            ({"targets": 'targets = ["valence"]', "missing": "missing = [0]"}, "lists 1 targets.*3 columns"),
             ({"targets": ""}, r"lacks \[model\] targets"),
-            ({"kind": 'kind = "logits"'}, r"lacks \[model\] labels"),
-            ({"kind": 'kind = "logits"', "targets": 'labels = ["a", "b", "c"]'}, "its output is no values"),
+            ({"kind": 'kind = "logits"'}, r"has no option 'targets'"),
+            ({"front_end": ""}, r"lacks \[input\] front_end"),
+            ({"file": 'file = "net.onnx"\n[labels]\na = "b"\n[extra]'}, r"has a section \[extra\]"),
         ],
     )
     def test_mistakes_have_their_own_sentence(self, tmp_path, write, changes, why):
         channel_means(tmp_path / "net.onnx")
         with pytest.raises(MerbenchError, match=why):
-            read_onnx(write(VALUES, **changes))
+            read_network(write(VALUES, **changes))
+
+    def test_a_network_of_another_width_is_refused_when_it_answers(self, tmp_path, write):
+        channel_means(tmp_path / "net.onnx")
+        model = read_network(write(VALUES, targets='targets = ["valence"]', missing="missing = [0]"))
+        with pytest.raises(MerbenchError, match=r"answers \[3\] numbers, and its TOML lists 1 targets"):
+            model.predict(Batch.of([clip((51, 102, 255))]))
+
+    def test_one_of_labels_is_read_as_ever(self, colours):
+        toml = colours()
+        assert read_network(toml).fingerprint() == read_onnx(toml).fingerprint()

@@ -144,10 +144,10 @@ def test_a_suite_of_a_protocol_is_made_again_from_its_recipe(merbench, bench, tm
         *("suite", "rebuild", first / "recipe.json", "--root", bench.table, "--out", tmp_path / "again")
     )
     assert again.code == 0, again.err
-    hashes = [
-        json.loads((tmp_path / name / "manifest.json").read_text())["roots"] for name in ("first", "again")
-    ]
-    assert hashes[0] == hashes[1]
+    manifests = [json.loads((tmp_path / name / "manifest.json").read_text()) for name in ("first", "again")]
+    assert manifests[0] == manifests[1], "facts of the protocol included"
+    run = merbench("eval", "--suite", tmp_path / "again", "--model", bench.models(), "--out", tmp_path / "run")
+    assert run.code == 0, run.err
 
 
 def test_a_missing_model_is_named_before_anything_runs(bench, evaluated):
@@ -156,7 +156,7 @@ def test_a_missing_model_is_named_before_anything_runs(bench, evaluated):
     (bench.folder / "models" / "m2").rmdir()
     plain = f"{bench.folder}/models/m{{fold}}"
     evaluated(model=plain).refused(
-        "fold 2", "m2 does not exist", "merbench train --protocol letters --fold 2"
+        "fold 2", "m2 does not exist", "merbench train --protocol letters.toml --fold 2"
     )
     evaluated(model=models).refused("fold 2", "m2")
     assert not (bench.folder / "run").exists()

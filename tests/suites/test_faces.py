@@ -22,7 +22,7 @@ from merbench.suites.plan import make_plan, parse_corruption
 from merbench.suites.rebuild import plan_from_record
 from merbench.suites.store import Suite
 from merbench.suites.verify import roots_of, verify_suite
-from merbench.types import Batch, MediaSpec
+from merbench.types import MODALITIES, Batch, MediaSpec
 from tests.media.clips import write_clip
 from tests.models.onnx_files import brightest_cells, channel_means
 
@@ -230,11 +230,15 @@ class TestFixed:
             if corruptions[name].uses_pool and "vision" in corruptions[name].changes:
                 assert corruptions[name].exchanges, f"{name}: it would get frames as filmed beside a crop"
 
-    def test_what_leaves_vision_alone_shares_the_clean_crops(self, root, detector):
-        plan = planned(root, detector, "audio/white", "modality/dropout", severities=(3,))
+    @pytest.mark.parametrize("crop", [None, "fixed", "redetect"])
+    def test_what_a_cell_leaves_alone_it_shares_with_the_clean_one(self, root, detector, crop):
+        chosen = ("audio/white", "modality/dropout", "vision/jpeg", "text/typo")
+        plan = planned(root, detector, *chosen, crop=crop, severities=(3,))
         for chunk in plan.chunks(0):
-            for _, batch, _, _ in chunk.cells:
-                assert batch.frames.values is chunk.clean.frames.values
+            for cell, batch, _, _ in chunk.cells:
+                for modality in MODALITIES:
+                    touched = modality in plan.changed(cell) and cell.family != "modality"  # which hide
+                    assert touched or batch.shares(chunk.clean, modality), (cell.cell_id, modality)
 
 
 class TestRedetect:
