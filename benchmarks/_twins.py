@@ -38,6 +38,8 @@ class Twin:
     difference: str
     options: tuple[tuple[str, Any], ...] = ()
     """Options of our corruption that bring the two closer."""
+    needs: str | None = None
+    """A module that the library leaves to its users to install."""
 
     @property
     def label(self) -> str:
@@ -246,6 +248,7 @@ TWINS = (
         sound(lambda lib, s, _: lib.Mp3Compression(int(s["kbps"]), int(s["kbps"]), p=1.0)),
         "LAME's fast quality 7, ours its default; no container",
         options=(("codec", "mp3"),),
+        needs="fast_mp3_augment",
     ),
     Twin(
         "audio/gain",

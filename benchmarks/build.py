@@ -1,13 +1,13 @@
 """Building a suite against decoding and losslessly encoding what is written.
 
-    python benchmarks/build.py [--samples 96] [--few 256] [--many 512]
+    python benchmarks/build.py [--samples 96] [--few 512] [--many 768]
 
 `core` x 5 severities on the synthetic set at 16 frames of 224 px, one and two workers. The
 alternative decodes the same samples and encodes the same media, in the same number of threads,
 and does nothing else: no draw, no hash, no Parquet, no sync.
 
-Then the same build by `merbench corrupt` of --few and of --many samples, one and two shards, each in a
-process of its own: peak resident memory must not grow with what is written.
+Then the same build by `merbench corrupt` of --few and of --many samples, two and three shards (the end of one
+is written while the next begins), each in a process of its own: peak resident memory must not grow.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--samples", type=int, default=96)
-    parser.add_argument("--few", type=int, default=256)
-    parser.add_argument("--many", type=int, default=512)
+    parser.add_argument("--few", type=int, default=512)
+    parser.add_argument("--many", type=int, default=768)
     arguments = parser.parse_args()
     dataset = datasets["synthetic"]()
     corruptions = [parse_corruption(spec, {}) for spec in PRESETS["core"]]

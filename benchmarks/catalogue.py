@@ -1,6 +1,7 @@
 """Every built-in corruption: how fast it is, against copying memory and against the libraries people use.
 
     python -m venv VENV && VENV/bin/pip install imagecorruptions 'setuptools<80'
+    pip install fast_mp3_augment  # else audio/codec has no twin
     taskset -c 1 python benchmarks/catalogue.py [NAME ...] --imagecorruptions VENV/bin/python [--rounds 5]
 
 In processor seconds of one thread. A round takes a new batch (32 recordings of 3 s at 16 kHz, 32 texts of 20
@@ -34,6 +35,7 @@ import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -137,7 +139,11 @@ def main() -> None:
 
 def measured(name: str, root: Path, rounds: int, imagecorruptions: Path | None) -> Timing:
     """Measure a corruption and its twins, round by round."""
-    twins = [twin for twin in TWINS if twin.corruption == name]
+    twins = [
+        twin
+        for twin in TWINS
+        if twin.corruption == name and (twin.needs is None or find_spec(twin.needs) is not None)
+    ]
     corruption = instance(name, root, {key: value for twin in twins for key, value in twin.options})
     transforms = {
         twin.label: [twin.make(corruption.strength(severity), root) for severity in SEVERITIES]

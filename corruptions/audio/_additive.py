@@ -34,9 +34,9 @@ class AdditiveNoise(TwinnedCorruption):
     measure = Measure("snr_db", "snr_db", worse="lower", kind="per-sample", tolerance=0.05)
     label_validity = ("preserved", "preserved", "preserved", "preserved", "uncertain")
     validity_source = (
-        "Morgan: Comparing emotion recognition and word recognition in background noise, Journal of Speech, "
-        "Language, and Hearing Research, 2021: listeners make out emotion at SNRs about 10 dB lower than "
-        "words, but confuse calm and sad voices earlier"
+        "Morgan: Comparing emotion recognition and word recognition in background noise, Journal of "
+        "Speech, Language, and Hearing Research, 2021: in white noise listeners make out emotion at "
+        "SNRs about 10 dB lower than words, but confuse calm and sad voices earlier"
     )
 
     snr_reference: Literal["speech", "whole"] = option(

@@ -41,8 +41,9 @@ class Babble(AdditiveNoise):
         "steps of 5 dB from 20 to 0 dB, the range of Robuser"
     )
     validity_source = (
-        "Parada-Cabaleiro et al.: The perception of emotions in noisified nonsense speech, Interspeech 2017: "
-        "babble lowers listeners' recognition of emotion more than stationary noise does at 0 dB and below"
+        "Scharenborg, Kakouros and Koemans: The effect of noise on emotion perception in an unknown "
+        "language, Speech Prosody 2018: in babble listeners recognise emotions less well, and still "
+        "better than chance"
     )
 
     _talkers: Talkers = field(default_factory=Talkers, repr=False, compare=False)

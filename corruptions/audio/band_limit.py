@@ -35,8 +35,10 @@ class BandLimit(TwinnedCorruption):
     measure = Measure("cutoff_hz", "cutoff_hz", worse="lower", kind="per-sample", tolerance=0.0)
     label_validity = ("preserved", "preserved", "preserved", "preserved", "uncertain")
     validity_source = (
-        "Pollack, Rubenstein and Horowitz: Communication of verbal modes of expression, Language and Speech "
-        "3(3), 1960: emotions are told apart even in speech filtered until its words are lost"
+        "Scherer, Koivumaki and Rosenthal: Minimal cues in the vocal communication of affect: judging "
+        "emotions from content-masked speech, Journal of Psycholinguistic Research 1(3), 1972: "
+        "listeners agree on emotions in speech filtered until its words are lost, and hear them as less"
+        " active"
     )
     source = (
         "7 kHz: wideband telephony (ITU-T G.722); 3.4 kHz: the telephone band (ITU-T G.712); the others lie "

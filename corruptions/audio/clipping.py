@@ -42,9 +42,9 @@ class Clipping(TwinnedCorruption):
     measure = Measure("share", "share", worse="higher", kind="per-sample", tolerance=0.02)
     label_validity = ("preserved", "preserved", "preserved", "preserved", "uncertain")
     validity_source = (
-        "Licklider and Pollack: Effects of differentiation, integration, and infinite peak clipping upon the "
-        "intelligibility of speech, Journal of the Acoustical Society of America 20(1), 1948: clipped speech "
-        "stays intelligible, its loudness does not"
+        "Licklider and Pollack: Effects of differentiation, integration, and infinite peak clipping "
+        "upon the intelligibility of speech, Journal of the Acoustical Society of America 20(1), 1948: "
+        "even infinitely clipped speech can be understood; for emotion we know of no figures"
     )
     source = (
         "shares as percentiles of the samples' distribution, the parameter of the usual augmentation "

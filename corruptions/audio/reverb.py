@@ -40,9 +40,9 @@ class Reverb(TwinnedCorruption):
     measure = Measure("rt60_s", "rt60_s", worse="higher", kind="per-sample", tolerance=0.1)
     label_validity = ("preserved", "preserved", "preserved", "uncertain", "uncertain")
     validity_source = (
-        "Bradley, Sato and Picard: On the importance of early reflections for speech in rooms, Journal of "
-        "the Acoustical Society of America 113(6), 2003: early energy keeps speech intelligible in rooms of "
-        "up to about 1 s; for emotion we know of no figures, hence uncertain beyond"
+        "Bradley, Sato and Picard: On the importance of early reflections for speech in rooms, Journal "
+        "of the Acoustical Society of America 113(6), 2003: early reflections help to understand "
+        "speech; for emotion we know of no figures, hence uncertain from 1.2 s on"
     )
     source = (
         "Polack: La transmission de l'energie sonore dans les salles, 1988 (the tail as decaying noise); "

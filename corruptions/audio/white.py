@@ -30,8 +30,8 @@ class White(AdditiveNoise):
     version = 1
     severity: ClassVar = {"snr_db": (30.0, 25.0, 20.0, 15.0, 10.0)}
     source = (
-        "SNR steps of 5 dB from 30 to 10 dB: white noise hides high-frequency cues at SNRs at which "
-        "background sounds do not (Varga and Steeneken: NOISEX-92, Speech Communication 12(3), 1993)"
+        "SNR steps of 5 dB from 30 to 10 dB, those of Robuser's white noise: it reaches up to where "
+        "background sounds have little energy"
     )
 
     def draw(self, rng: Stream, sample: Sample, pool: Pool) -> Params:

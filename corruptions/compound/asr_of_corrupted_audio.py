@@ -47,8 +47,8 @@ class AsrOfCorruptedAudio(Compound):
     )
     source = (
         "the corruption of the sound that is asked for, at the same severity, then a recogniser of the "
-        "transformers library; Li, Zhao and Lai: Speech emotion recognition with ASR transcripts, SLT 2024, "
-        "compare eleven of them"
+        "transformers library; Li, Bell and Lai: Speech emotion recognition with ASR transcripts, SLT "
+        "2024, compare eleven of them"
     )
 
     audio: str = option(

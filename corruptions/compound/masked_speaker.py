@@ -19,8 +19,9 @@ class MaskedSpeaker(Compound):
     validity_source = "that of its parts at each severity: vision/object_insertion and audio/band_limit"
     source = (
         "vision/object_insertion with a surgical mask and audio/band_limit, each at the same severity; "
-        "Corey, Jones and Singer: Acoustic effects of medical, cloth, and transparent face masks, JASA "
-        "148(4), 2020: masks take away sound above 1 to 2 kHz, thick ones most"
+        "Corey, Jones and Singer: Acoustic effects of medical, cloth, and transparent face masks on "
+        "speech signals, JASA 148(4), 2020: every mask attenuates sound above 1 kHz, by amounts that "
+        "vary much"
     )
 
     def recipe(self) -> dict[str, tuple[str, dict[str, Any]]]:

@@ -29,8 +29,8 @@ class Desync(SplicedCorruption):
     label_validity = ("preserved", "preserved", "preserved", "uncertain", "uncertain")
     validity_source = (
         "van Wassenhove, Grant and Poeppel: Temporal window of integration in auditory-visual speech "
-        "perception, Neuropsychologia 45(3), 2007: people join sound and picture up to about 200 ms apart; "
-        "from 640 ms on a short clip also loses much of its sound"
+        "perception, Neuropsychologia 45(3), 2007: sound and picture are joined within about 200 ms, "
+        "and rather when the sound is late; from 640 ms on a short clip also loses much of its sound"
     )
     source = "ITU-R BT.1359-1: 45 ms early to 125 ms late is noticed, 90 to 185 ms annoys; doubled per step"
 

@@ -49,8 +49,9 @@ class Dropout(Corruption):
         "intended emotion in 40.9 % of clips from the voice, 58.2 % from the face and 63.6 % from both"
     )
     source = (
-        "rates over utterances x modalities as in Lian et al.: GCNet, IEEE Transactions on Pattern Analysis "
-        "and Machine Intelligence, 2023; the draw is ours, as that mask falls short of high rates"
+        "rates over utterances x modalities as in Lian et al.: GCNet, IEEE Transactions on Pattern "
+        "Analysis and Machine Intelligence 45(7), 2023; the draw is ours, as that mask falls short of "
+        "high rates"
     )
 
     pattern: Literal["random", "a", "v", "t", "av", "at", "vt"] = option(

@@ -40,8 +40,8 @@ class Mismatch(Corruption):
     measure = Measure("mismatched", "rate", worse="higher", kind="on-average", tolerance=0.15)
     label_validity = ("uncertain", "uncertain", "uncertain", "uncertain", "changed")
     validity_source = (
-        "de Gelder and Vroomen: The perception of emotions by ear and by eye, Cognition and Emotion 14(3), "
-        "2000: where voice and face disagree, people answer something between the two"
+        "de Gelder and Vroomen: The perception of emotions by ear and by eye, Cognition and Emotion "
+        "14(3), 2000: where voice and face disagree, each biases what is seen or heard in the other"
     )
     source = (
         "rates from occasional errors of tracking to a broken pipeline; mismatched pairs as in Lee et al.: "

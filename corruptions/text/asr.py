@@ -29,12 +29,13 @@ class Asr(SiteCorruption):
     measure = Measure("wer", "wer", worse="higher", kind="on-average", tolerance=0.03)
     label_validity = ("preserved", "preserved", "preserved", "uncertain", "uncertain")
     validity_source = (
-        "Li, Zhao and Lai: Speech emotion recognition with ASR transcripts, SLT 2024: emotion models keep "
-        "most of their accuracy up to a word error rate of about 20 %; people were not asked"
+        "Li, Bell and Lai: Speech emotion recognition with ASR transcripts, SLT 2024: models lose "
+        "accuracy as the word error rate grows; people were not asked, hence uncertain from 30 % on"
     )
     source = (
-        "word error rates from read to spontaneous emotional speech; kinds of error as in Simonnet et al.: "
-        "Simulating ASR errors for training SLU systems, LREC 2018 (what sounds alike, and short words)"
+        "word error rates from read to spontaneous emotional speech; words that sound alike are "
+        "confused as in Simonnet et al.: Simulating ASR errors for training SLU systems, LREC 2018, and"
+        " short ones get lost"
     )
 
     def sites(self, text: str) -> list[Site] | str:

@@ -29,9 +29,9 @@ class Grammar(SiteCorruption):
     measure = Measure("rate", "rate", worse="higher", kind="on-average", tolerance=0.03)
     label_validity = ("preserved", "preserved", "preserved", "uncertain", "uncertain")
     validity_source = (
-        "Gass and Varonis: The effect of familiarity on the comprehensibility of nonnative speech, Language "
-        "Learning 34(1), 1984: listeners understand ungrammatical sentences with small losses; beyond every "
-        "fifth word we know of no figures"
+        "we know of no study of emotion in ungrammatical text; Varonis and Gass: The comprehensibility "
+        "of non-native speech, Studies in Second Language Acquisition 4(2), 1982: grammar is one of "
+        "several things that understanding depends on"
     )
     source = (
         "the commonest errors of learners in Ng et al.: The CoNLL-2014 shared task on grammatical error "

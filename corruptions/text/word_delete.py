@@ -21,8 +21,9 @@ class WordDelete(SiteCorruption):
     measure = Measure("rate", "rate", worse="higher", kind="on-average", tolerance=0.03)
     label_validity = ("preserved", "preserved", "uncertain", "uncertain", "changed")
     validity_source = (
-        "Wei and Zou: EDA: easy data augmentation techniques for boosting performance on text classification "
-        "tasks, EMNLP 2019: sentences keep their label for 10 % of changed words, and less so beyond"
+        "Wei and Zou: EDA: easy data augmentation techniques for boosting performance on text "
+        "classification tasks, EMNLP 2019: to a classifier, sentences with 10 % of their words changed "
+        "stay close to the original ones; people were not asked"
     )
     source = "Wei and Zou: EDA, EMNLP 2019 (random deletion with 5 to 50 % of the words)"
 

@@ -23,8 +23,8 @@ class WordSwap(SiteCorruption):
     label_validity = ("preserved", "preserved", "preserved", "uncertain", "uncertain")
     validity_source = (
         "Pham, Bui, Mai and Nguyen: Out of order: how important is the sequential order of words in a "
-        "sentence in natural language understanding tasks?, ACL Findings 2021: sentiment is seldom carried "
-        "by word order, except around negation"
+        "sentence in natural language understanding tasks?, ACL Findings 2021: 75 to 90 % of a "
+        "classifier's right answers survive shuffled words; people were not asked"
     )
     source = (
         "Wei and Zou: EDA, EMNLP 2019 (random swap with 5 to 50 % of the words); here neighbours only, as a "

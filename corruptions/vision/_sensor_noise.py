@@ -20,8 +20,9 @@ class SensorNoise(PlannedCorruption):
     label_validity = ("preserved", "preserved", "preserved", "uncertain", "uncertain")
     validity_source = (
         "Bombari et al.: Emotion recognition: the role of featural and configural face information, "
-        "Quarterly Journal of Experimental Psychology 66(12), 2013: configural information survives the loss "
-        "of detail; noise as strong as severities 4 and 5 was not tested"
+        "Quarterly Journal of Experimental Psychology 66(12), 2013: people recognise emotions in faces "
+        "that were blurred until little detail was left; noise was not tested, hence uncertain from "
+        "severity 4 on"
     )
 
     def draw(self, rng: Stream, sample: Sample, pool: Pool) -> Params:

@@ -30,8 +30,8 @@ class Defocus(PlannedCorruption):
     label_validity = ("preserved", "preserved", "preserved", "preserved", "uncertain")
     validity_source = (
         "Bombari et al.: Emotion recognition: the role of featural and configural face information, "
-        "Quarterly Journal of Experimental Psychology 66(12), 2013: emotions are read from blurred faces "
-        "well above chance, but fear and sadness suffer"
+        "Quarterly Journal of Experimental Psychology 66(12), 2013: people recognise emotions in "
+        "blurred faces, how well depends on the emotion"
     )
     source = (
         "radii of 3 to 10 pixels of 224 (ImageNet-C, Hendrycks and Dietterich, ICLR 2019), as shares of the "

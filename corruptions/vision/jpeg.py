@@ -31,8 +31,9 @@ class Jpeg(ClipCorruption):
     measure = Measure("quality", "quality", worse="lower", kind="per-sample", tolerance=0.0)
     label_validity = ("preserved", "preserved", "preserved", "preserved", "uncertain")
     validity_source = (
-        "Du and Martinez: The resolution of facial expressions of emotion, Journal of Vision 11(13), 2011: "
-        "people read emotions from far less detail than blocks of 8 pixels of 224 leave"
+        "Du and Martinez: The resolution of facial expressions of emotion, Journal of Vision 11(13), "
+        "2011: recognition suffers only below 30 x 20 pixels, about the number of blocks of 8 x 8 that "
+        "224 pixels have"
     )
     source = (
         "qualities of Hendrycks and Dietterich: Benchmarking neural network robustness to common "

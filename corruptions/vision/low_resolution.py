@@ -34,8 +34,8 @@ class LowResolution(ClipCorruption):
     measure = Measure("scale", "scale", worse="lower", kind="per-sample", tolerance=0.02)
     label_validity = ("preserved", "preserved", "preserved", "uncertain", "uncertain")
     validity_source = (
-        "Du and Martinez: The resolution of facial expressions of emotion, Journal of Vision 11(13), 2011: "
-        "people read emotions down to faces of 20 x 15 pixels, with losses for fear, anger and sadness"
+        "Du and Martinez: The resolution of facial expressions of emotion, Journal of Vision 11(13), "
+        "2011: recognition suffers only below 30 x 20 pixels"
     )
     source = (
         "sides of 112 to 22 pixels of 224, around the resolutions of Du and Martinez (faces of 240 x 160 "

@@ -32,8 +32,8 @@ class MotionBlur(PlannedCorruption):
     label_validity = ("preserved", "preserved", "preserved", "uncertain", "uncertain")
     validity_source = (
         "Bombari et al.: Emotion recognition: the role of featural and configural face information, "
-        "Quarterly Journal of Experimental Psychology 66(12), 2013: emotions are read from blurred faces "
-        "well above chance, but fear and sadness suffer"
+        "Quarterly Journal of Experimental Psychology 66(12), 2013: people recognise emotions in "
+        "blurred faces, how well depends on the emotion"
     )
     source = (
         "path lengths as shares of the shorter side; ImageNet-C's kernels (Hendrycks and Dietterich, ICLR "

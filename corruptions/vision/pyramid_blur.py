@@ -36,9 +36,9 @@ class PyramidBlur(ClipCorruption):
     measure = Measure("levels", "levels", worse="higher", kind="on-average", tolerance=0.05)
     label_validity = ("preserved", "preserved", "preserved", "uncertain", "changed")
     validity_source = (
-        "Du and Martinez: The resolution of facial expressions of emotion, Journal of Vision 11(13), 2011: "
-        "people read emotions down to faces of 20 x 15 pixels, with losses for fear, anger and sadness; of "
-        "224 pixels these levels leave 112 to 14"
+        "Du and Martinez: The resolution of facial expressions of emotion, Journal of Vision 11(13), "
+        "2011: recognition suffers only below 30 x 20 pixels; of 224 pixels these levels leave 112 to "
+        "14"
     )
     source = (
         "Burt and Adelson: The Laplacian pyramid as a compact image code, IEEE Transactions on "

@@ -51,8 +51,8 @@ class Test:
     """What every model is tested on: `groups` of corruptions by name, and `attacks`, at these severities.
 
     A gain is told for each group. Samples are those of `split` of `dataset` (by default the recipes' own),
-    at most `limit`, chosen by a hash, their frames `frame_size` pixels wide. `margin` is what may be lost without
-    noise.
+    at most `limit`, chosen by a hash, their frames `frame_size` pixels wide. `margin` is what may be lost
+    without noise.
     """
 
     dataset: str | None = None

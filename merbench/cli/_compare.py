@@ -22,7 +22,9 @@ def compare(
     ],
     unit: Annotated[
         str | None,
-        typer.Option(help="speaker, dialogue, session or sample. Default: what the dataset's card says."),
+        typer.Option(
+            help="speaker, dialogue, session or sample. Default: the protocol's, or the dataset card's."
+        ),
     ] = None,
     metric: Annotated[str, typer.Option(help="uar, accuracy, macro_f1 or weighted_f1.")] = "uar",
     estimand: Annotated[

@@ -67,7 +67,9 @@ def require_agreement(attacked: Attacked) -> None:
     import torch
 
     clean = next(attacked.natural.chunks(0)).clean.only(*adapter.uses)
-    expected = _names(Queries(adapter, clean).answers(clean), attacked)
+    queries = Queries(adapter, clean, MODALITIES)
+    expected, again = (_names(queries.answers(clean), attacked) for _ in range(2))
+    steady = sum(a == b for a, b in zip(expected, again, strict=True)) / len(expected)
     agree: list[bool] = []
     for start in range(0, len(clean), ROWS):
         rows = clean.take(range(start, min(start + ROWS, len(clean))))
@@ -80,7 +82,8 @@ def require_agreement(attacked: Attacked) -> None:
         same = [a == b for a, b in zip(found, expected[start:], strict=False)]
         agree += [bool(one) for one in np.array(same) | np.asarray(close)]
     share = sum(agree) / len(agree)
-    if share < AGREEMENT:
+    # Who answers at random agrees with nobody more than with themselves.
+    if share < (AGREEMENT if steady == 1 else steady - len(agree) ** -0.5):
         raise MerbenchError(
             f"the differentiable path of {adapter.name} gives the label of its predict() in {share:.0%} of "
             f"{len(agree)} rows only, so that an attack on it would be on another model",
@@ -155,8 +158,10 @@ def _checks(attack: Attack, groups: Sequence[Victims], severity: int) -> Iterato
     budget = attack.budget(severity)
     rows = sum(map(len, groups))
     one_row = max(SLACK, 1 / rows)
+    again = _right_share([victims.clean for victims in groups], groups)  # below 1 if it answers at random
     nothing, _ = _accuracy(attack, groups, NOTHING)
-    yield Check("nothing done, nothing lost", nothing == 1, f"{nothing:.3f} right with a budget of 0")
+    lost = nothing < (1 if again == 1 else again - rows**-0.5)
+    yield Check("nothing done, nothing lost", not lost, f"{nothing:.3f} right with a budget of 0")
     usual, masked = _accuracy(attack, groups, budget)
     if attack.knows == "gradients":
         yield Check(

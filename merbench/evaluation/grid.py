@@ -7,7 +7,7 @@ over what happens to be there.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,8 +70,8 @@ class Grid:
     sessions: tuple[str | None, ...]
     extra: tuple[dict[str, Any], ...]
     unscored: int
-    target: npt.NDArray[np.float64]
-    values: npt.NDArray[np.float64]
+    target: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
+    values: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0, 0)))
 
     @property
     def clean(self) -> int:

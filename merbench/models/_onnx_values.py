@@ -15,7 +15,7 @@
     missing = [0.0, 0.0]                   # what to answer where the modality is missing
     name = "scores"                        # only if the network has several outputs
 
-Networks of labels have a file of their own, which stays as it is: the fingerprints of published rows cover it.
+Networks of labels keep a file of their own: the fingerprints of published rows cover it.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ class OnnxValues(Adapter):
             output = self._network.run(self._front_end(batch, int(row))).astype(np.float64)
             if output.shape[1:] != values.shape[1:]:
                 raise MerbenchError(
-                    f"the network of '{self.name}' answers {list(output.shape[1:])} numbers, and its TOML lists "
-                    f"{len(self.targets)} targets",
+                    f"the network of '{self.name}' answers {list(output.shape[1:])} numbers, and its TOML "
+                    f"lists {len(self.targets)} targets",
                     fix="list one target per column, in its order",
                 )
             values[row] = output.mean(axis=0)

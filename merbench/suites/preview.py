@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from merbench.errors import MerbenchError
 from merbench.files import atomic
 from merbench.media.decode import read_media
 from merbench.media.plain import encode_mp4, encode_wav
-from merbench.suites.watch import apply, draw_all
+from merbench.suites.watch import apply, draw_all, require_repeatable
 from merbench.types import SEVERITIES, Batch, MediaSpec, Pool, Sample, Utterance
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def stages(corruption: Corruption, samples: Sequence[Sample], pool: Pool, datase
         dataset: its name, which is part of the random key.
     """
     clean = Batch.of(samples)
-    params = draw_all(corruption, samples, pool, dataset)
+    draw = partial(draw_all, corruption, samples, pool, dataset)
+    require_repeatable(corruption, draw, clean, pool, SEVERITIES[-1])
+    params = draw()
     spoilt = []
     for severity in SEVERITIES:
         batch, achieved = apply(corruption, clean, params, pool, severity)

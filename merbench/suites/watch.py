@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 
 
 def draw_all(
-    corruption: Corruption, samples: Sequence[Sample], pool: Pool, dataset: str, *, seed: int, replicate: int
+    corruption: Corruption,
+    samples: Sequence[Sample],
+    pool: Pool,
+    dataset: str,
+    *,
+    seed: int = 0,
+    replicate: int = 0,
 ) -> list[Params]:
     """Draw for every sample, as `Corruption.draw_all` does.
 
@@ -70,10 +76,12 @@ def require_repeatable(
         return
     params, before = draw(), _content(batch)
     written = canonical_json(params)
-    first, second = (_content(apply(corruption, batch, params, pool, severity)[0]) for _ in range(2))
-    if _content(batch) != before or canonical_json(params) != written:
-        raise _blame(corruption, "writes to what it is given", "let it work on a copy")
-    if first != second:
+    results = []
+    for _ in range(2):
+        results.append(_content(apply(corruption, batch, params, pool, severity)[0]))
+        if _content(batch) != before or canonical_json(params) != written:
+            raise _blame(corruption, "writes to what it is given", "let it work on a copy")
+    if results[0] != results[1]:
         raise _blame(
             corruption,
             "does something else each time it is applied with the same params",
@@ -82,8 +90,8 @@ def require_repeatable(
     if canonical_json(draw()) != written:
         raise _blame(
             corruption,
-            "draws differently before and after it was applied: by a generator of its own, or by the severity",
-            "let draw() take all randomness from the stream that it is given, and keep nothing on the object",
+            "draws differently after it was applied: by a generator of its own, or with the severity in hand",
+            "let draw() take all randomness from the stream that it is given, and keep nothing between calls",
         )
 
 

@@ -1,4 +1,4 @@
-"""A study says what is trained and tested, strictly; arms differ in what they are named for and nothing else."""
+"""A study says what is trained and tested, strictly; arms differ in what they are named for alone."""
 
 from __future__ import annotations
 

@@ -125,6 +125,13 @@ def test_a_subset_is_held_against_noise_in_its_place(attack):
     assert held["what may be anything is worth no more than noise"]
 
 
+def test_a_model_that_answers_at_random_is_attacked_and_not_taken_for_one_that_lies(attack):
+    done = attack("Moody", "fgsm:eot=4", severity="5")
+    assert done.code == 0, done.err
+    _, held = checks(json.loads(done.out), "fgsm")
+    assert held["nothing done, nothing lost"]
+
+
 def test_budgets_under_one_step_have_no_score(attack):
     result = json.loads(attack("Eyes", "fgsm", severity="1,3").out)
     status = {c["severity"]: c["status"] for c in result["metrics"]["cells"] if c["severity"]}

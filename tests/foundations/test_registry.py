@@ -31,7 +31,7 @@ def install(tmp_path, monkeypatch):
     """Make packages importable and known as entry points; returns a fresh registry over them."""
     monkeypatch.syspath_prepend(tmp_path)
     points = []
-    monkeypatch.setattr(module, "entry_points", lambda group: [p for p in points if p.group == group])
+    monkeypatch.setattr(module, "entry_points", lambda group: points)
 
     def add(package: str, files: dict[str, str], *, provider: str | None = None) -> Registry[Tool]:
         for name, text in {"__init__.py": "", **files}.items():
@@ -125,12 +125,33 @@ def test_an_imported_class_is_not_a_second_one(install):
     assert tools["big"]().work() == "Big"
 
 
+def test_what_is_broken_is_named_with_the_reason_and_takes_nothing_along(install):
+    install("pack_l", {"__init__.py": "raise KeyError('gone')", "tools/__init__.py": ""})
+    tools = install(
+        "pack_m",
+        {
+            "saw.py": GOOD.format("Saw"),
+            "broken.py": "raise RuntimeError('no')",
+            "quits.py": "raise SystemExit",
+        },
+    )
+    module.entry_points("tools")[0] = EntryPoint("ruin", "pack_l.tools", "tools")
+    assert tools["saw"]().work() == "Saw"
+    broken = {name: str(error) for name, error in tools.broken().items()}
+    assert broken.keys() == {"broken", "quits", "ruin"}
+    assert "RuntimeError: no" in broken["broken"]
+    assert "SystemExit" in broken["quits"]
+    assert "'ruin'" in broken["ruin"] and "KeyError: 'gone'" in broken["ruin"]
+
+
 @pytest.mark.parametrize("package", ["no_such_package", "no_such_package.plugins"])
 def test_an_entry_point_to_nowhere_is_an_error_that_names_it(monkeypatch, package):
     point = EntryPoint("ghost", package, "tools")
     monkeypatch.setattr(module, "entry_points", lambda group: [point])
-    with pytest.raises(MerbenchError, match=f"'ghost' names '{package}', which is not"):
-        Registry("tool", "tools", Tool).names()
+    tools = Registry("tool", "tools", Tool)
+    with pytest.raises(MerbenchError, match=f"no tool named 'saw'.*'ghost' names '{package}', which is not"):
+        _ = tools["saw"]
+    assert list(tools.broken()) == ["ghost"]
 
 
 def test_a_folder_of_data_that_hides_a_package_is_named(tmp_path, monkeypatch):
@@ -140,7 +161,7 @@ def test_a_folder_of_data_that_hides_a_package_is_named(tmp_path, monkeypatch):
     point = EntryPoint("ghost", "hidden_tools", "tools")
     monkeypatch.setattr(module, "entry_points", lambda group: [point])
     with pytest.raises(MerbenchError, match=r"'hidden_tools', of .*'ghost', is hidden by .*hidden_tools"):
-        Registry("tool", "tools", Tool).names()
+        _ = Registry("tool", "tools", Tool)["saw"]
 
 
 class TestTheBuiltInCatalogue:

@@ -146,7 +146,9 @@ def test_a_suite_of_a_protocol_is_made_again_from_its_recipe(merbench, bench, tm
     assert again.code == 0, again.err
     manifests = [json.loads((tmp_path / name / "manifest.json").read_text()) for name in ("first", "again")]
     assert manifests[0] == manifests[1], "facts of the protocol included"
-    run = merbench("eval", "--suite", tmp_path / "again", "--model", bench.models(), "--out", tmp_path / "run")
+    run = merbench(
+        "eval", "--suite", tmp_path / "again", "--model", bench.models(), "--out", tmp_path / "run"
+    )
     assert run.code == 0, run.err
 
 
