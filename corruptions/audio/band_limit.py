@@ -37,8 +37,8 @@ class BandLimit(TwinnedCorruption):
     validity_source = (
         "Scherer, Koivumaki and Rosenthal: Minimal cues in the vocal communication of affect: judging "
         "emotions from content-masked speech, Journal of Psycholinguistic Research 1(3), 1972: "
-        "listeners agree on emotions in speech filtered until its words are lost, and hear them as less"
-        " active"
+        "listeners agree on emotions in speech filtered until its words are lost, and hear them as less "
+        "active"
     )
     source = (
         "7 kHz: wideband telephony (ITU-T G.722); 3.4 kHz: the telephone band (ITU-T G.712); the others lie "

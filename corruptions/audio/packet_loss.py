@@ -36,8 +36,8 @@ class PacketLoss(SplicedCorruption):
     measure = Measure("rate", "rate", worse="higher", kind="on-average", tolerance=0.10)
     label_validity = ("preserved", "preserved", "preserved", "uncertain", "uncertain")
     validity_source = (
-        "ITU-T G.113 (2007) plans with an impairment that grows with packet loss, steeply where nothing"
-        " conceals it; listeners' judgement of emotion was not measured, hence uncertain from 20 % on"
+        "ITU-T G.113 (2007) plans with an impairment that grows with packet loss, steeply where nothing "
+        "conceals it; listeners' judgement of emotion was not measured, hence uncertain from 20 % on"
     )
     source = (
         "Gilbert: Capacity of a burst-noise channel, Bell System Technical Journal 39(5), 1960; packets of "

@@ -34,8 +34,8 @@ class Asr(SiteCorruption):
     )
     source = (
         "word error rates from read to spontaneous emotional speech; words that sound alike are "
-        "confused as in Simonnet et al.: Simulating ASR errors for training SLU systems, LREC 2018, and"
-        " short ones get lost"
+        "confused as in Simonnet et al.: Simulating ASR errors for training SLU systems, LREC 2018, and "
+        "short ones get lost"
     )
 
     def sites(self, text: str) -> list[Site] | str:

@@ -31,9 +31,9 @@ class CasePunctuation(SiteCorruption):
     measure = Measure("rate", "rate", worse="higher", kind="on-average", tolerance=0.03)
     label_validity = ("preserved", "preserved", "preserved", "uncertain", "uncertain")
     validity_source = (
-        "Heath: No need to yell: a prosodic analysis of writing in all caps, University of Pennsylvania"
-        " Working Papers in Linguistics 27(1), 2021: capitals are read as louder, higher and longer, "
-        "and of many emotions; of lost capitals and marks we know of no figures"
+        "Heath: No need to yell: a prosodic analysis of writing in all caps, University of Pennsylvania "
+        "Working Papers in Linguistics 27(1), 2021: capitals are read as louder, higher and longer, and "
+        "of many emotions; of lost capitals and marks we know of no figures"
     )
     source = "transcripts of recognisers have neither; shares from a few words to all"
 

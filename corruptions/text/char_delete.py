@@ -22,8 +22,8 @@ class CharDelete(SiteCorruption):
     measure = Measure("rate", "rate", worse="higher", kind="on-average", tolerance=0.03)
     label_validity = ("preserved", "preserved", "uncertain", "uncertain", "changed")
     validity_source = (
-        "Hahn, Keller, Bisk and Belinkov: Character-based surprisal as a model of reading difficulty in"
-        " the presence of errors, CogSci 2019: readers understand texts in which every second word has "
+        "Hahn, Keller, Bisk and Belinkov: Character-based surprisal as a model of reading difficulty in "
+        "the presence of errors, CogSci 2019: readers understand texts in which every second word has "
         "an error, about 10 % of its graphemes; beyond, we know of no figures"
     )
     source = (

@@ -44,9 +44,9 @@ class FaceRegion(PlannedCorruption):
     measure = Measure("coverage", "coverage", worse="higher", kind="per-sample", tolerance=0.02)
     label_validity = ("preserved", "preserved", "uncertain", "uncertain", "uncertain")
     validity_source = (
-        "Wegrzyn et al.: Mapping the emotional face: how individual face parts contribute to successful"
-        " emotion recognition, PLoS ONE 12(5), 2017: people rely on eyes and mouth most, for sadness "
-        "and fear on the eyes, for disgust and happiness on the mouth"
+        "Wegrzyn et al.: Mapping the emotional face: how individual face parts contribute to successful "
+        "emotion recognition, PLoS ONE 12(5), 2017: people rely on eyes and mouth most, for sadness and "
+        "fear on the eyes, for disgust and happiness on the mouth"
     )
     source = (
         "regions as shares of the face box: eyes and brows at 20 to 50 % of its height, the mouth at 60 to "

@@ -55,8 +55,8 @@ class FrameDrop(PlannedCorruption):
     measure = Measure("rate", "rate", worse="higher", kind="on-average", tolerance=0.06)
     label_validity = ("preserved", "preserved", "preserved", "preserved", "uncertain")
     validity_source = (
-        "Ambadar, Schooler and Cohn: Deciphering the enigmatic face, Psychological Science 16(5), 2005:"
-        " motion helps to read subtle expressions, and mostly because it shows the change"
+        "Ambadar, Schooler and Cohn: Deciphering the enigmatic face, Psychological Science 16(5), 2005: "
+        "motion helps to read subtle expressions, and mostly because it shows the change"
     )
     source = (
         "frame rates down to a third of the original, the range of studies of video quality and frame loss "

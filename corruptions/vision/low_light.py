@@ -38,8 +38,8 @@ class LowLight(SensorNoise):
         "on an ordinary screen, hence uncertain from severity 4 on"
     )
     source = (
-        "the shares of light are merbench's, a half to two thirds of the last at each step; noise after"
-        " EMVA Standard 1288 (photon noise and read noise)"
+        "the shares of light are merbench's, a half to two thirds of the last at each step; noise after "
+        "EMVA Standard 1288 (photon noise and read noise)"
     )
 
     def plan(self, shape: tuple[int, ...], params: Params, *, light: float) -> tuple[AddGaussian, Achieved]:

@@ -58,6 +58,6 @@ def test_it_is_attacked_from_end_to_end(merbench, tmp_path):
     result = json.loads(done.out)
     clean = next(c for c in result["metrics"]["cells"] if c["corruption"] == "clean")["metrics"]["accuracy"]
     [pgd] = result["metrics"]["corruptions"]
-    assert 0 < clean
+    assert clean > 0
     assert pgd["robustness"]["accuracy"]["noisy"] < clean
     assert result["attack_reliability"][0]["rows"] > 0

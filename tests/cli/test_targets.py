@@ -166,7 +166,6 @@ class TestRefusals:
         data = ("--dataset", "mosei:target=emotions", "--root", archive)
         merbench("eval", *data, "--model", f"{ADAPTERS}:Feeling").refused("answers sentiment, and mosei asks")
 
-    def test_the_mean_of_nothing(self, merbench):
-        merbench("eval", "--model", "target-mean", "--limit", 1, "--corruption", "text/typo").refused(
-            "the data ask for labels alone"
-        )
+    def test_the_mean_of_nothing(self, merbench, tmp_path):
+        data = ("--limit", 1, "--corruption", "text/typo", "--out", tmp_path / "run")
+        merbench("eval", "--model", "target-mean", *data).refused("the data ask for labels alone")

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,6 +56,60 @@ def test_text_stays_valid_and_normalised_in_every_script(name, text):
         assert edited == unicodedata.normalize("NFC", edited)
         assert edited.strip() or name in ("text/emoji_strip", "text/typo")
         assert report["applied"] or edited == text
+
+
+SCRIPTS = {
+    "Latin": ("happy", "don't", "Café", "naïve", "gęślą", "Ångström", "q\u0307uiet", "I'm", "are"),
+    "Cyrillic": (  # noqa: RUF001
+        "сегодня",
+        "ёлка",
+        "її",
+        "очень",
+        "м\u0301ир",
+    ),
+    "Chinese": ("我今天", "真的很高兴", "在家", "己", "𠮷野"),
+    "Arabic": ("أنا", "سعيدٌ", "شُكْرًا", "مرحبا"),
+    "Hindi": ("मैं", "ख़ुश", "क्या"),
+    "emoji": ("😀", "❤️", "👍🏽", "👨‍👩‍👧‍👦", "🇵🇱", "1️⃣", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "🙇🏿‍♀️", ":-)"),
+}
+MIXED = st.lists(
+    st.tuples(
+        st.sampled_from([piece for pieces in SCRIPTS.values() for piece in pieces]),
+        st.sampled_from([" ", " ", " ", "", ", ", "! ", "\u00a0"]),
+    ),
+    min_size=1,
+    max_size=12,
+).map(lambda pairs: unicodedata.normalize("NFC", "".join(piece + gap for piece, gap in pairs)))
+HANGING = regex.compile(
+    "^[\\p{M}\\p{Emoji_Modifier}\u200d]|\u200d$"
+)  # what only makes sense behind something else
+
+
+def require_whole(edited, text):
+    """Check that a text is canonical, can be encoded, and holds no piece of what a reader sees as one."""
+    edited.encode("utf-8")
+    assert edited == unicodedata.normalize("NFC", edited)
+    before, after = set(regex.findall(r"\X", text)), regex.findall(r"\X", edited)
+    assert not [g for g in after if HANGING.search(g) and g not in before]
+    pictures = [
+        g for g in after if regex.search("[\\p{Extended_Pictographic}\\p{Regional_Indicator}\u20e3]", g)
+    ]
+    assert set(pictures) <= before
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(EDITING), MIXED, st.integers(1, 5), st.integers(0, 9))
+def test_no_character_is_broken_where_scripts_meet(name, text, severity, draw):
+    edited, report = edit(name, text, severity, key=str(draw))
+    require_whole(edited, text)
+    assert report["applied"] or (edited == text and report["reason"])
+
+
+def test_a_learned_substitution_breaks_none_either(from_outside):
+    cls = corruptions["text/learned"]
+    for text in SENTENCES:
+        for severity in SEVERITIES:
+            require_whole(edit("text/learned", text, severity, **from_outside(cls))[0], text)
 
 
 @settings(max_examples=150, deadline=None)
