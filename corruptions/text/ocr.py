@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
@@ -45,7 +46,7 @@ class Ocr(SiteCorruption):
         found, confused = [], _confused_from()
         for i, letter in enumerate(text):
             for read, instead in confused.get(letter, ()):
-                if text.startswith(read, i):
+                if text.startswith(read, i) and not _is_joined(text, i + len(read)):
                     found.append(Site(i, i + len(read), instead))
                     break
         return found or "there is nothing that looks like something else"
@@ -53,6 +54,11 @@ class Ocr(SiteCorruption):
     def units(self, text: str, sites: Sequence[Site]) -> int:
         """Return the number of graphemes."""
         return count_graphemes(text)
+
+
+def _is_joined(text: str, i: int) -> bool:
+    """Tell whether the mark at `i` belongs to the letter before it: half a keycap is no reading error."""
+    return i < len(text) and text[i] > "\x7f" and unicodedata.category(text[i])[0] == "M"
 
 
 @cache

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from merbench.ablation.study import require_corruptions
 from merbench.attacks import parse_attack
 from merbench.datasets import load_dataset
 from merbench.errors import MerbenchError
@@ -65,9 +64,8 @@ class Ablation:
         """Say in the folder which study is done there.
 
         Raises:
-            MerbenchError: another one is, or the study names a corruption or an attack that is not there.
+            MerbenchError: another one is.
         """
-        require_corruptions(self.study)
         asked = {"format": FORMAT, "study": self.study.to_json(), "clean": self.clean}
         path = self.folder / _CLAIM
         if not path.exists():

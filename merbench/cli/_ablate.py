@@ -34,13 +34,14 @@ def ablate(
     """
     from merbench.ablation.findings import find, tables
     from merbench.ablation.run import Ablation
-    from merbench.ablation.study import load_study
+    from merbench.ablation.study import load_study, require_corruptions
     from merbench.ablation.write import write_findings
     from merbench.cli._console import emit, progress, say
     from merbench.cli._console import out as console
     from merbench.training.loop import duration
 
     asked = load_study(study)
+    require_corruptions(asked)
     ablation = Ablation(asked, out, clean, root, noise_root, device, workers)
     chosen = asked.train.seeds if seeds is None else _seeds(seeds, asked.train.seeds)
     if ablation.missing(chosen):

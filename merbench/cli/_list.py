@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from merbench.corruption import Corruption
+    from merbench.datasets import Card
     from merbench.registry import Registry
 
 show = typer.Typer(no_args_is_help=True)
@@ -27,7 +29,7 @@ def list_plugins(
     json: AsJson = False,
 ) -> None:
     """List what is registered, ours and everybody else's."""
-    from merbench.cli._console import emit, out
+    from merbench.cli._console import emit, out, say
     from merbench.errors import MerbenchError
 
     if kind not in KINDS:
@@ -56,6 +58,8 @@ def list_plugins(
     for row in rows:
         table.add_row(*(escape(_cell(row[column])) for column in columns))
     out().print(table)
+    if kind == "datasets":
+        say(_where_datasets_are_sought())
     for reason in broken:
         out().print(f"broken: {reason}", markup=False, soft_wrap=True)
 
@@ -114,18 +118,37 @@ def _twin(tolerance: int | None) -> str:
 
 
 def _dataset_rows() -> list[dict[str, Any]]:
-    from merbench.datasets import datasets, default_root
+    from merbench.datasets import datasets
 
     return _plugin_rows(
         datasets,
         lambda name, cls: {
+            "found": _found(name, cls.card),
             "title": cls.card.title,
             "modalities": list(cls.card.modalities),
             "labels": list(cls.card.labels),
-            "found": "always" if not cls.card.needs_root else str(default_root(name) or "no"),
             "provider": datasets.entry(name).provider,
         },
     )
+
+
+def _found(name: str, card: Card) -> str:
+    """Say where a dataset lies on this machine, as far as a look at its folder tells."""
+    from merbench.datasets import default_root
+
+    if not card.needs_root:
+        return "always"
+    root = default_root(name)
+    if root is None:
+        return "no" if card.labels else "whatever you name"  # a table, a repository: it is no one dataset
+    return f"{root} (empty)" if root.is_dir() and not any(root.iterdir()) else str(root)
+
+
+def _where_datasets_are_sought() -> str:
+    base = os.environ.get("MERBENCH_DATA")
+    if not base:
+        return "MERBENCH_DATA is not set: it names the folder in which datasets lie by name; or pass --root"
+    return f"looked for {Path(base) / 'NAME'}; whether a folder is whole: merbench dataset check NAME"
 
 
 def _model_rows() -> list[dict[str, Any]]:

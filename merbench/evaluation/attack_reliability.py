@@ -68,8 +68,9 @@ def require_agreement(attacked: Attacked) -> None:
 
     clean = next(attacked.natural.chunks(0)).clean.only(*adapter.uses)
     queries = Queries(adapter, clean, MODALITIES)
-    expected, again = (_names(queries.answers(clean), attacked) for _ in range(2))
-    steady = sum(a == b for a, b in zip(expected, again, strict=True)) / len(expected)
+    answers, again = queries.answers(clean), queries.answers(clean)
+    expected = _names(answers, attacked)
+    steady = sum(a == b for a, b in zip(expected, _names(again, attacked), strict=True)) / len(expected)
     agree: list[bool] = []
     for start in range(0, len(clean), ROWS):
         rows = clean.take(range(start, min(start + ROWS, len(clean))))
@@ -83,7 +84,8 @@ def require_agreement(attacked: Attacked) -> None:
         agree += [bool(one) for one in np.array(same) | np.asarray(close)]
     share = sum(agree) / len(agree)
     # Who answers at random agrees with nobody more than with themselves.
-    if share < (AGREEMENT if steady == 1 else steady - len(agree) ** -0.5):
+    at_random = not isinstance(answers, list) and not np.allclose(_logits(answers), _logits(again))
+    if share < (steady - len(agree) ** -0.5 if at_random else AGREEMENT):
         raise MerbenchError(
             f"the differentiable path of {adapter.name} gives the label of its predict() in {share:.0%} of "
             f"{len(agree)} rows only, so that an attack on it would be on another model",
@@ -95,12 +97,14 @@ def require_agreement(attacked: Attacked) -> None:
 def _names(answers: Answers, attacked: Attacked) -> list[str | None]:
     """Return the class, or the model's own label, that each answer names."""
     target = attacked.target
-    if isinstance(answers, Answered):
-        answers = answers.logits
     if isinstance(answers, list):
         parsed = [target.adapter.parse(answer) for answer in answers]
         return [None if label is None else target.labels.read_answer(label) for label in parsed]
-    return list(target.labels.read_logits(np.asarray(answers))[0])
+    return list(target.labels.read_logits(_logits(answers))[0])
+
+
+def _logits(answers: Answers) -> npt.NDArray[np.floating]:
+    return np.asarray(answers.logits if isinstance(answers, Answered) else answers)
 
 
 def probe(attacked: Attacked) -> list[dict[str, Any]]:
@@ -292,6 +296,7 @@ def told(
         found.append(
             {
                 "attack": entry["corruption"],
+                "attack_space": "input",
                 "options": entry["options"],
                 "cells": entry["cells"],
                 "reliable": bool(probed_rows["checks"]) and all(check["holds"] for check in checks),

@@ -30,7 +30,7 @@ def data(linear_data):
 @pytest.fixture(scope="module")
 def victims(data):
     chosen, _ = data.select("test")
-    chosen = chosen[:8]
+    chosen = chosen[:6]
     samples = [data.load(u) for u in chosen]
 
     def make(adapter, seed=0):
@@ -74,11 +74,10 @@ def test_every_attack_has_a_card():
 
 
 @pytest.mark.parametrize("spec", [*SPECS, "pgd:steps=6,norm=l2", "fgsm:norm=l2"])
-@pytest.mark.parametrize("severity", [2, 5])
-def test_what_was_written_and_read_back_keeps_the_budget(spec, severity, victims):
+def test_what_was_written_and_read_back_keeps_the_budget(spec, victims):
     of = victims(Linear())
     attack = parse_attack(spec)
-    budget = attack.budget(severity)
+    budget = attack.budget(3)
     outcome = attack.perturb(of, budget)
     for i, done in enumerate(outcome.achieved):
         assert done.get("snr_db") is None or done["snr_db"] >= budget.snr_db - 1e-9

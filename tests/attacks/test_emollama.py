@@ -19,9 +19,9 @@ def emollama():
     return load_model("emollama-base")
 
 
-@pytest.mark.parametrize("gone", [(), ("audio",), ("vision",), ("text",)], ids=lambda gone: "+".join(gone))
+@pytest.mark.parametrize("gone", [(), ("audio", "text"), ("vision",)], ids="+".join)
 def test_the_differentiable_path_answers_as_predict_does(emollama, gone):
-    media = without(batch(5, frames=4), *gone)
+    media = without(batch(3, frames=4, frame_size=64), *gone)
     assert isinstance(emollama, Differentiable)
     with torch.no_grad():
         found = emollama.differentiable(

@@ -24,7 +24,7 @@ def named(adapter: str) -> str:
 def attack(merbench, linear_data, tmp_path):
     """Attack a model of `tests.attacks.adapters` on the small data set."""
 
-    def run(model, *attacks, severity="2,5", out=None, corruption="none", limit=6):
+    def run(model, *attacks, severity="2,5", out=None, corruption="none", limit=5):
         return merbench(
             *(
                 "eval",

@@ -55,6 +55,19 @@ def test_list_of_anything_else_says_what_there_is(merbench):
     merbench("list", "unicorns").refused("corruptions, datasets, models")
 
 
+def test_the_list_of_datasets_tells_which_are_here(merbench, tmp_path, monkeypatch):
+    for folder in ("ravdess/Actor_01", "meld"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.setenv("MERBENCH_DATA", str(tmp_path))
+    found = {row["name"]: row["found"] for row in json.loads(merbench("list", "datasets", "--json").out)}
+    assert found["ravdess"] == str(tmp_path / "ravdess")
+    assert found["meld"] == f"{tmp_path / 'meld'} (empty)"
+    assert (found["iemocap"], found["synthetic"], found["table"]) == ("no", "always", "whatever you name")
+    assert str(tmp_path / "NAME") in merbench("list", "datasets").err
+    monkeypatch.delenv("MERBENCH_DATA")
+    assert "MERBENCH_DATA is not set" in merbench("list", "datasets").err
+
+
 @pytest.mark.parametrize("name", corruptions.names())
 def test_show_corruption_prints_the_card(merbench, name):
     card = json.loads(merbench("show", "corruption", name, "--json").out)

@@ -45,8 +45,8 @@ def compute() -> Hashes:
 
 
 def pinned(name: str) -> dict[str, str]:
-    """Return ``severity -> hash`` of a pinned corruption: on few samples, for codecs take their time."""
-    few = [*ordinary(2, sample_rate=44_100), *ordinary(2, size=112)]
+    """Return ``severity -> hash`` of a pinned corruption: on five samples, for codecs take their time."""
+    few = [*ordinary(2, sample_rate=44_100), *ordinary(3, size=112)]
     with TemporaryDirectory() as folder:
         return _hashes(_made(name, folder), few)
 

@@ -19,6 +19,7 @@ from merbench.errors import MerbenchError
 from merbench.options import build
 from merbench.types import SEVERITIES, Batch
 from tests.corruptions.samples import WORDS, ordinary, pool
+from tests.corruptions.test_text import SENTENCES, require_whole
 from tests.models import transformers_models
 
 LEARNED = corruptions["text/learned"]
@@ -162,6 +163,12 @@ class TestSubstitutions:
         (text,), (report,) = spoil(learned(folder), texts("मैं आज बहुत खुश हूँ"), 5)
         assert text == "मैं आज बहुत खुश हूँ"
         assert report["reason"] == "the model knows no other words in this script"
+
+    @pytest.mark.parametrize("severity", SEVERITIES)
+    def test_no_character_is_broken_in_any_script(self, folder, severity):
+        spoilt, _ = spoil(learned(folder), texts(*SENTENCES), severity)
+        for edited, text in zip(spoilt, SENTENCES, strict=True):
+            require_whole(edited, text)
 
 
 class TestIdentity:

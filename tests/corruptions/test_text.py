@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import regex
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from corruptions.text._edits import _WORD, count_words, words
@@ -60,13 +60,7 @@ def test_text_stays_valid_and_normalised_in_every_script(name, text):
 
 SCRIPTS = {
     "Latin": ("happy", "don't", "Café", "naïve", "gęślą", "Ångström", "q\u0307uiet", "I'm", "are"),
-    "Cyrillic": (  # noqa: RUF001
-        "сегодня",
-        "ёлка",
-        "її",
-        "очень",
-        "м\u0301ир",
-    ),
+    "Cyrillic": ("сегодня", "ёлка", "її", "очень", "м\u0301ир"),  # noqa: RUF001 (not a Latin p)
     "Chinese": ("我今天", "真的很高兴", "在家", "己", "𠮷野"),
     "Arabic": ("أنا", "سعيدٌ", "شُكْرًا", "مرحبا"),
     "Hindi": ("मैं", "ख़ुश", "क्या"),
@@ -80,9 +74,8 @@ MIXED = st.lists(
     min_size=1,
     max_size=12,
 ).map(lambda pairs: unicodedata.normalize("NFC", "".join(piece + gap for piece, gap in pairs)))
-HANGING = regex.compile(
-    "^[\\p{M}\\p{Emoji_Modifier}\u200d]|\u200d$"
-)  # what only makes sense behind something else
+HANGING = regex.compile("^[\\p{M}\\p{Emoji_Modifier}\u200d]|\u200d$")
+"""What only makes sense behind, or before, something else."""
 
 
 def require_whole(edited, text):
@@ -97,19 +90,13 @@ def require_whole(edited, text):
     assert set(pictures) <= before
 
 
+@example(name="text/ocr", text="1️⃣ 1️⃣ 1️⃣ 1️⃣", severity=5, draw=0)  # once read as the letter i on a key
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(EDITING), MIXED, st.integers(1, 5), st.integers(0, 9))
 def test_no_character_is_broken_where_scripts_meet(name, text, severity, draw):
     edited, report = edit(name, text, severity, key=str(draw))
     require_whole(edited, text)
     assert report["applied"] or (edited == text and report["reason"])
-
-
-def test_a_learned_substitution_breaks_none_either(from_outside):
-    cls = corruptions["text/learned"]
-    for text in SENTENCES:
-        for severity in SEVERITIES:
-            require_whole(edit("text/learned", text, severity, **from_outside(cls))[0], text)
 
 
 @settings(max_examples=150, deadline=None)
