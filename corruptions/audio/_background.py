@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from corruptions.audio._additive import AdditiveNoise
+from corruptions.audio._banks import CACHE_BYTES, ByteBoundedCache
 from merbench.options import located, option
 
 if TYPE_CHECKING:
@@ -108,13 +109,18 @@ def _open(bank: type[RecordedBank], root: Path | None) -> RecordedBank:
     return bank(root)
 
 
-@lru_cache(maxsize=1024)
 def _on_device(bank: NoiseBank, clip: str, sample_rate: int, fade: int, device: torch.device) -> torch.Tensor:
-    """Return a clip on a device, as a loop if it has a fade: a fold of UrbanSound8K takes 0.1 GB there."""
+    """Return a clip on a device, as a loop if it has a fade; it is kept there, in bounded memory."""
     import torch
 
-    audio = bank.audio(clip, sample_rate)
-    return torch.from_numpy(seamless(audio, fade) if fade else audio.copy()).to(device)
+    def send() -> torch.Tensor:
+        audio = bank.audio(clip, sample_rate)
+        return torch.from_numpy(seamless(audio, fade) if fade else audio.copy()).to(device)
+
+    return _sent.get((bank, clip, sample_rate, fade, device), send)
+
+
+_sent: ByteBoundedCache[torch.Tensor] = ByteBoundedCache(CACHE_BYTES)
 
 
 def excerpt(noise: PCM16, start: float, length: int, fade: int) -> PCM16:

@@ -7,14 +7,14 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from merbench.errors import MerbenchError
 from merbench.hashing import combine, hash_array, merkle_root
 from merbench.media.resample import resample, to_pcm16
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     import numpy as np
     import numpy.typing as npt
@@ -40,7 +40,7 @@ class NoiseBank(ABC):
     name: str
 
     def __init__(self) -> None:
-        self._cache = _ByteBoundedCache(CACHE_BYTES)
+        self._cache: ByteBoundedCache[PCM16] = ByteBoundedCache(CACHE_BYTES)
         self._hashes: dict[str, str] = {}
 
     @property
@@ -130,16 +130,24 @@ class EnvironmentBank(NoiseBank):
         return audio, rate
 
 
-class _ByteBoundedCache:
-    """Least recently used arrays, at most `capacity` bytes of them."""
+class _Array(Protocol):
+    @property
+    def nbytes(self) -> int: ...
+
+
+_A = TypeVar("_A", bound=_Array)
+
+
+class ByteBoundedCache(Generic[_A]):
+    """Least recently used arrays or tensors, at most `capacity` bytes of them. Thread-safe."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._held = 0
-        self._arrays: OrderedDict[tuple[str, int], PCM16] = OrderedDict()
+        self._arrays: OrderedDict[Hashable, _A] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: tuple[str, int], make: Callable[[], PCM16]) -> PCM16:
+    def get(self, key: Hashable, make: Callable[[], _A]) -> _A:
         """Return the array of `key`, making it when it is not held."""
         with self._lock:
             if key in self._arrays:

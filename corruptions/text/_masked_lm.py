@@ -126,9 +126,11 @@ class MaskedLM:
         pieces: dict[str, int] = self._tokenizer.get_vocab()
         special = set(self._tokenizer.all_special_ids)
         mark = next((m for m in _WORD_STARTS if sum(piece.startswith(m) for piece in pieces) > 1), None)
+        with self._lock:
+            spelt = {token: self._tokenizer.decode([token]) for token in pieces.values()}
         found: dict[str, list[tuple[int, str]]] = {}
         for piece, token in sorted(pieces.items(), key=lambda item: item[1]):
-            word = unicodedata.normalize("NFC", self._tokenizer.decode([token]).strip())
+            word = unicodedata.normalize("NFC", spelt[token].strip())
             whole = not piece.startswith(_CONTINUATION) and (
                 mark is None or piece.startswith(mark) or not _sets_spaces(word)
             )

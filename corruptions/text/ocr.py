@@ -25,7 +25,7 @@ a o | e c | i l | i 1 | l 1 | l I | I 1 | o 0 | O 0 | s 5 | S 5 | b 6 | B 8 | g 
 class Ocr(SiteCorruption):
     """Letters and digits that look alike taken for each other, at a share of the graphemes."""
 
-    version = 1
+    version = 2
     severity: ClassVar = {"rate": (0.02, 0.05, 0.10, 0.15, 0.25)}
     measure = Measure("rate", "rate", worse="higher", kind="on-average", tolerance=0.03)
     label_validity = ("preserved", "preserved", "preserved", "uncertain", "uncertain")

@@ -72,6 +72,11 @@ class Test:
         for name, members in self.groups.items():
             fits = isinstance(members, list) and members and all(isinstance(m, str) for m in members)
             require(bool(fits), f"the group {name} is a list of corruptions")
+        for name in dict.fromkeys(spec.partition(":")[0] for spec in self.corruptions):
+            variants = [{m for m in g if m.partition(":")[0] == name} for g in self.groups.values()]
+            same = all(v == max(variants, key=len) for v in variants if v)
+            # A group's cells are found by their corruption's name.
+            require(same, f"groups have {name} with different options: give each of them a test of its own")
 
     @property
     def corruptions(self) -> tuple[str, ...]:

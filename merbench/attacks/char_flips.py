@@ -49,7 +49,9 @@ class CharFlips(Attack):
     def perturb(self, victims: Victims, budget: Budget) -> Outcome:
         """Return the texts after ``budget.flips`` flips, or fewer where those are enough."""
         self.alters(victims.target.adapter.uses)
-        paths = victims.memo.setdefault(self, _Paths(self, victims))
+        if self not in victims.memo:
+            victims.memo[self] = _Paths(self, victims)
+        paths = victims.memo[self]
         texts = [paths.flipped(i, budget.flips) for i in range(len(victims))]
         achieved: list[Achieved] = [
             {} if text is None or old is None else {"flips": sum(map(ne, old, text))}

@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from merbench.attacks._attack import MediaAttack, Outcome, Victims
+from merbench.attacks._attack import MediaAttack, Outcome, Victims, attacks
 from merbench.attacks._gradient import require_positive
-from merbench.attacks.pgd import Pgd as _Pgd
 from merbench.errors import MerbenchError
 from merbench.labels import map_labels
 from merbench.models import Differentiable
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from merbench.attacks._attack import Budget
+    from merbench.attacks.pgd import Pgd
     from merbench.models import Adapter
     from merbench.types import JSON
 
@@ -79,11 +79,12 @@ class Transfer(MediaAttack):
             dataclasses.replace(victims, target=theirs, memo={}), budget
         )
 
-    def _as_pgd(self, uses: Sequence[str]) -> _Pgd:
+    def _as_pgd(self, uses: Sequence[str]) -> Pgd:
         alters = tuple(m for m in self.alters(uses) if m in self.other.uses)  # type: ignore[arg-type]
         if not alters:
             raise MerbenchError(
                 f"{self.other.name} reads nothing of what 'transfer' alters in this model",
                 fix="name another model, or leave modalities= out",
             )
-        return _Pgd(modalities=alters, norm=self.norm, snr=self.snr, levels=self.levels, steps=self.steps)
+        pgd = cast("type[Pgd]", attacks["pgd"])  # from the registry, which names it
+        return pgd(modalities=alters, norm=self.norm, snr=self.snr, levels=self.levels, steps=self.steps)

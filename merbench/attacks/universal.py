@@ -87,16 +87,21 @@ class Universal(MediaAttack):
 
     def _fit(self, target: Target, budget: Budget) -> tuple[Tensor, bool]:
         """Return the pattern [1, LENGTH] in -1..1, and whether no gradient ever reached it."""
-        samples = [s for s in (target.others(self.fit) if target.others else ()) if s.has("audio")]
+        classes = target.labels.classes
+        samples = [
+            sample
+            for sample in (target.others(self.fit) if target.others else ())
+            if sample.has("audio") and sample.utterance.label in classes
+        ]
         if not samples:
             raise MerbenchError(
-                "'universal' is fitted on utterances that are not scored, and there are none",
+                "'universal' is fitted on utterances that are not scored, and there are none with a sound "
+                "and a label that the model has",
                 fix="name the split to score with --split (train, validation and test must not be one), and "
                 "stream the cells: leave --suite out",
             )
         adapter = target.adapter
-        scored = [s for s in samples if s.utterance.label in target.labels.classes]
-        fitted = Victims.of(target, Batch.of(scored), [s.utterance for s in scored])
+        fitted = Victims.of(target, Batch.of(samples), [s.utterance for s in samples])
         canvas = Canvas.of(fitted.clean, ("audio",), budget, self.norm, device=adapter.device)
         objective = objective_of(adapter, target.labels, canvas, fitted.truth)
 

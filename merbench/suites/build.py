@@ -177,11 +177,11 @@ def _claim(plan: Plan, folder: Path) -> None:
             )
     elif contents(folder):
         raise MerbenchError(f"{folder} is not empty and is not a suite", fix="choose another --out")
-    if plan.overlay is not None:
-        write_json(folder / OVERLAY, plan.overlay.to_json())
     if not recipe.exists():
         followed = {} if plan.protocol is None else {"protocol": plan.protocol}
         write_json(recipe, {"recipe_id": plan.recipe_id, "recipe": plan.recipe, **followed})
+    if plan.overlay is not None:  # after the recipe, by which a folder is known that a kill left behind
+        write_json(folder / OVERLAY, plan.overlay.to_json())
 
 
 def _build_shard(

@@ -24,7 +24,7 @@ from merbench.models import Wants
 from merbench.training._trainable import Attackable, Outputs, Trainable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from merbench.attacks import Budget
@@ -94,6 +94,10 @@ class Hardened(Trainable):
         own = [name for name, _ in self.network.named_parameters() if not name.startswith(f"{_MODEL}.")]
         return {**groups, _DISCRIMINATOR: own}
 
+    def survey(self, inputs: Callable[[], Sequence[Any]]) -> None:
+        """Have the network take its statistics."""
+        self.base.survey(inputs)
+
     def begin(self, stage: Stage) -> None:
         """Get the network ready."""
         self.base.begin(stage)
@@ -136,7 +140,10 @@ class Hardened(Trainable):
         return loss
 
     def _attack(self, rows: Sequence[Row]) -> tuple[list[Row], list[bool]]:
-        """Return the rows with some of those attacked that no noise corrupted, and which were."""
+        """Return the rows with some of those attacked that no noise corrupted, and which were.
+
+        A row of which nothing can be moved, for it is silent or has only its words left, is not attacked.
+        """
         shown, attacked = list(rows), [False] * len(rows)
         settings, clean = self.adversarial, [i for i, row in enumerate(rows) if not row.noisy]
         chosen = [i for i in clean if rows[i].chance.child("share").one_uniform() < settings.share]
@@ -159,8 +166,9 @@ class Hardened(Trainable):
         with _evaluating(self.base.network):
             found = climb(objective, walk)
         altered = self.base.with_media(inputs, canvas.media(found.point, Wants()))
-        for i, row in zip(chosen, altered, strict=True):
-            shown[i], attacked[i] = rows[i]._replace(inputs=row), True
+        movable = torch.cat([ball.radius > 0 for ball in canvas.space.values()], dim=1).any(dim=1)
+        for i, row, moved in zip(chosen, altered, movable.tolist(), strict=True):
+            shown[i], attacked[i] = (rows[i]._replace(inputs=row), True) if moved else (rows[i], False)
         return shown, attacked
 
     @property

@@ -54,6 +54,14 @@ def test_families_are_left_out_one_by_one_and_kept_one_by_one(study):
             assert changed == {"name", "noise"}
 
 
+def test_groups_that_differ_in_a_corruptions_options_alone_are_refused(study):
+    groups = '{ seen = ["audio/white"], all = ["audio/white", "audio/pink"] }'
+    study(MINIMAL.replace('{ seen = ["audio/white"] }', groups))
+    apart = '{ seen = ["audio/white"], unseen = ["audio/white:snr_reference=whole"] }'
+    with pytest.raises(MerbenchError, match="groups have audio/white with different options"):
+        study(MINIMAL.replace('{ seen = ["audio/white"] }', apart))
+
+
 def test_a_recipe_of_ones_own_lies_beside_the_study(study, tmp_path):
     (tmp_path / "hard.toml").write_text('extends = "noise"\n', encoding="utf-8")
     assert study(MINIMAL.replace('"noise"', '"hard.toml"', 1)).arms[-1].name == "hard"

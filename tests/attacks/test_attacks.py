@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch.nn.functional import softplus
 from merbench.attacks import Budget, Target, Victims, attacks, parse_attack
 from merbench.attacks._queries import Queries
 from merbench.attacks._scores import Judge
+from merbench.attacks.pgd import Pgd
 from merbench.datasets import load_dataset
 from merbench.errors import MerbenchError
 from merbench.labels import LabelMap, map_labels
@@ -198,6 +200,35 @@ def test_universal_needs_utterances_that_are_not_scored(victims):
     target = Target(of.target.adapter, of.target.labels, "table")
     with pytest.raises(MerbenchError, match="not scored"):
         parse_attack("universal").perturb(Victims(target, of.clean, of.ids, of.truth), BUDGET)
+
+
+def test_a_label_that_the_model_does_not_know_is_no_use_for_fitting(victims):
+    of = victims(Ears())
+    stranger = [replace(s, utterance=replace(s.utterance, label="bored")) for s in of.target.others(4)]
+    target = Target(of.target.adapter, of.target.labels, "table", 0, lambda _: stranger)
+    with pytest.raises(MerbenchError, match="a label that the model has"):
+        parse_attack("universal").perturb(Victims(target, of.clean, of.ids, of.truth), BUDGET)
+
+
+def test_transfer_finds_its_pgd_by_itself(victims, monkeypatch):
+    attacks["pgd"]  # its class is named by the registry: here as if nobody had asked for it yet
+    monkeypatch.delattr(Pgd, "name")
+    monkeypatch.delitem(attacks._loaded, "pgd")
+    monkeypatch.setattr("merbench.attacks.transfer.load_model", lambda _: Linear())
+    of = victims(Ears())
+    assert (attacked("transfer:surrogate=another,steps=4", of, BUDGET) > margins(of, of.clean)).any()
+
+
+def test_larger_budgets_go_on_with_the_flips_of_smaller_ones(victims, monkeypatch):
+    of, asked = victims(Linear()), []
+    answers = Queries.answers
+    monkeypatch.setattr(Queries, "answers", lambda *a: asked.append(len(a[1])) or answers(*a))
+    attack = parse_attack("char_flips")
+    attack.perturb(of, Budget(0, 0, 2))
+    assert asked
+    asked.clear()
+    attack.perturb(of, Budget(0, 0, 2))
+    assert not asked
 
 
 def test_looking_several_times_helps_against_a_model_that_answers_at_random(victims):

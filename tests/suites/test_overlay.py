@@ -14,6 +14,7 @@ import pytest
 from merbench.corruption import corruptions
 from merbench.errors import MerbenchError
 from merbench.evaluation.relabelled import score_relabelled
+from merbench.suites import build as builder
 from merbench.suites.overlay import Overlay, read_overlay, winner
 from merbench.types import Cell
 
@@ -170,6 +171,26 @@ class TestCommands:
         result["relabelled"]["cells"][0]["relabelled"]["uar"] = 1.0
         (run / "result.json").write_text(json.dumps(result))
         merbench("show", "run", run).refused("does not follow from its predictions")
+
+    def test_a_build_killed_between_labels_and_recipe_goes_on(
+        self, merbench, data, overlay, tmp_path, monkeypatch
+    ):
+        suite = tmp_path / "suite"
+        build = ("corrupt", *data, "--labels", overlay, "--out", suite)
+
+        def killed(path, value):
+            if written:
+                raise KeyboardInterrupt
+            written.append(path.name)
+            write_json(path, value)
+
+        written, write_json = [], builder.write_json
+        with monkeypatch.context() as patch:
+            patch.setattr(builder, "write_json", killed)
+            merbench(*build)
+        assert written == ["recipe.json"]
+        assert merbench(*build).code == 0
+        assert merbench("suite", "verify", suite).code == 0
 
     def test_media_and_labels_stay_what_they_are(self, merbench, data, overlay, tmp_path):
         merbench("corrupt", *data, "--labels", overlay, "--out", tmp_path / "suite")

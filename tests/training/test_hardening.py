@@ -75,6 +75,9 @@ class Meters(Attackable):
     def with_media(self, inputs, media):
         return list(zip(media.audio, media.frames, strict=True))
 
+    def survey(self, inputs):
+        self.surveyed = inputs()
+
 
 def value(loss):
     return float(loss.detach())
@@ -137,6 +140,16 @@ def test_a_share_of_the_rows_without_noise_is_attacked_and_none_with():
         assert (other is row) != attacked[i]
 
 
+def test_a_row_of_which_nothing_can_be_moved_is_not_attacked():
+    model, _ = made(Adversarial(attack="fgsm", share=1.0, modalities=("audio",)))
+    rows = rows_of(3)
+    sound, clip = rows[1].inputs
+    rows[1] = rows[1]._replace(inputs=(np.zeros_like(sound), clip))
+    shown, attacked = model._attack(rows)
+    assert attacked == [True, False, True]
+    assert shown[1] is rows[1]
+
+
 def test_an_attack_depends_on_the_row_and_not_on_its_company():
     model, _ = made()
     rows = rows_of(6)
@@ -196,6 +209,12 @@ def test_answers_that_stay_the_same_cost_nothing_and_others_do():
     apart = value((clean * (clean.log() - noisy)).sum(dim=1).mean())
     assert value(model.loss(different)) == pytest.approx(plain + apart, rel=1e-5)
     assert apart > 0
+
+
+def test_a_network_takes_its_statistics_though_it_is_hardened():
+    model, base = made()
+    model.survey(lambda: ["row"])
+    assert base.surveyed == ["row"]
 
 
 def test_what_cannot_be_attacked_is_refused(workshop):
