@@ -44,7 +44,7 @@ def ablate(
     require_corruptions(asked)
     ablation = Ablation(asked, out, clean, root, noise_root, device, workers)
     chosen = asked.train.seeds if seeds is None else _seeds(seeds, asked.train.seeds)
-    if ablation.missing(chosen):
+    if estimate or not out.exists():  # what is gone on with has been told before
         seconds = ablation.estimate(chosen, say)
         say(f"all in all about {duration(seconds)}")
         if estimate:

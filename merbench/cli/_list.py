@@ -23,9 +23,7 @@ KINDS = ("attacks", "corruptions", "datasets", "models", "protocols", "recipes",
 
 
 def list_plugins(
-    kind: Annotated[
-        str, typer.Argument(help="corruptions, datasets, models, protocols, recipes or studies")
-    ] = "corruptions",
+    kind: Annotated[str, typer.Argument(help=", ".join(KINDS))] = "corruptions",
     json: AsJson = False,
 ) -> None:
     """List what is registered, ours and everybody else's."""

@@ -44,9 +44,8 @@ def reliability_table(result: Mapping[str, Any]) -> Table:
     rows = []
     for told in result["attack_reliability"]:
         verdict = "reliable" if told["reliable"] else UNRELIABLE
-        asked = (
-            f"{told['rows']} rows asked again" if told["rows"] else "the model gets no row right to ask about"
-        )
+        none = "the model gets no row right that could be altered"
+        asked = f"{told['rows']} rows asked again" if told["rows"] else none
         rows.append(Row((told["attack"], "all", verdict, asked), starts_section=True))
         if told["word_error_rate"] is not None:
             rows.append(Row(("", "words lost by a recogniser", "", f"{told['word_error_rate']:.0%} of them")))

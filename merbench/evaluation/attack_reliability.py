@@ -108,17 +108,28 @@ def _logits(answers: Answers) -> npt.NDArray[np.floating]:
 
 
 def probe(attacked: Attacked) -> list[dict[str, Any]]:
-    """Return, for every attack, the checks that ask the model again, and about how many rows they did."""
-    groups = [victims for _, victims in islice(_right(attacked), -(-PROBE // ROWS))]
+    """Return, for every attack, the checks that ask the model again, and about how many rows they did.
+
+    Where it could alter none of the rows, nobody is asked: every check would hold.
+    """
+    right = [victims for _, victims in islice(_right(attacked), -(-PROBE // ROWS))]
     severity = sorted(attacked.severities)[len(attacked.severities) // 2]
-    return [
-        {
-            "rows": sum(map(len, groups)),
-            "checks": [check._asdict() for check in _checks(attack, groups, severity)] if groups else [],
-            "word_error_rate": _word_error_rate(attack, groups, attack.budget(severity)),
-        }
-        for attack in attacked.attacks
-    ]
+    found = []
+    for attack in attacked.attacks:
+        groups = right if any(map(any, _reached(attack, right, attack.budget(severity)))) else []
+        found.append(
+            {
+                "rows": sum(map(len, groups)),
+                "checks": [check._asdict() for check in _checks(attack, groups, severity)] if groups else [],
+                "word_error_rate": _word_error_rate(attack, groups, attack.budget(severity)),
+            }
+        )
+    return found
+
+
+def _reached(attack: Attack, groups: Sequence[Victims], budget: Budget) -> list[list[bool]]:
+    """Tell which rows of each group can be altered within `budget`."""
+    return [[why is None for why in attack.why_not(v.clean, v.target.adapter.uses, budget)] for v in groups]
 
 
 def _word_error_rate(attack: Attack, groups: Sequence[Victims], budget: Budget) -> float | None:
@@ -228,12 +239,11 @@ def _of_same_threat(spec: str, attack: Attack) -> Attack | None:
 def _accuracy(attack: Attack, groups: Sequence[Victims], budget: Budget) -> tuple[float, float]:
     """Return the share of rows that stay right, and of those that never showed a gradient."""
     outcomes = [attack.perturb(victims, budget) for victims in groups]
-    reached = [attack.why_not(v.clean, v.target.adapter.uses, budget) for v in groups]
     masked = [
         bool(flat)
-        for o, why in zip(outcomes, reached, strict=True)
-        for flat, w in zip(o.masked, why, strict=True)
-        if w is None
+        for outcome, rows in zip(outcomes, _reached(attack, groups, budget), strict=True)
+        for flat, reached in zip(outcome.masked, rows, strict=True)
+        if reached
     ]
     return _right_share([o.batch for o in outcomes], groups), sum(masked) / len(masked) if masked else 0.0
 

@@ -170,6 +170,18 @@ def test_black_box_attacks_need_no_gradient(attack):
         assert entry["robustness"]["accuracy"]["noisy"] <= clean, entry["corruption"]
 
 
+def test_an_attack_that_can_alter_no_row_is_not_called_reliable(merbench, tmp_path):
+    words = [("we see a home", adapters.LABELS[1]), ("why try my sky", adapters.LABELS[0])]
+    rows = [f"u{i},{text},{label}" for i, (text, label) in enumerate(words * 3)]
+    (tmp_path / "texts.csv").write_text("\n".join(["id,text,label", *rows]) + "\n", encoding="utf-8")
+    data = ("--dataset", "table", "--root", tmp_path / "texts.csv", "--corruption", "none", "--severity", "5")
+    done = merbench("eval", *data, "--model", named("Linear"), "--attack", "pgd", "--json")
+    assert done.code == 0, done.err
+    (told,) = json.loads(done.out)["attack_reliability"]
+    assert (told["reliable"], told["rows"]) == (False, 0)
+    assert [check["check"] for check in told["checks"]] == ["scores fall as they must"]
+
+
 def test_attacks_are_listed(merbench):
     listed = {row["name"]: row for row in json.loads(merbench("list", "attacks", "--json").out)}
     assert {"fgsm", "pgd", "apgd", "square", "char_flips", "universal", "transfer"} <= listed.keys()
