@@ -60,26 +60,31 @@ class Ablation:
     workers: int = 2
     _plans: dict[str, Plan] = field(default_factory=dict, repr=False)
 
-    def claim(self) -> None:
-        """Say in the folder which study is done there.
+    def claimed(self) -> bool:
+        """Tell whether the study has begun in the folder. Seeds may be added to it later.
 
         Raises:
-            MerbenchError: another one is.
+            MerbenchError: another study has.
         """
-        asked = {"format": FORMAT, "study": self.study.to_json(), "clean": self.clean}
         path = self.folder / _CLAIM
         if not path.exists():
-            write_json(path, {"study_id": hash_json(asked), **asked})
-            return
+            return False
         try:
             found = json.loads(path.read_text(encoding="utf-8"))["study_id"]
         except (ValueError, KeyError, TypeError) as error:
             raise MerbenchError(f"{path} is damaged ({error})", fix="choose another --out") from error
-        if found != hash_json(asked):
+        if found != hash_json(self._asked):
             raise MerbenchError(
                 f"{self.folder} holds another study, or the same one with other recipes or settings",
                 fix="choose another --out, or delete that folder",
             )
+        return True
+
+    @property
+    def _asked(self) -> dict[str, Any]:
+        study = self.study.to_json()
+        del study["train"]["seeds"]
+        return {"format": FORMAT, "study": study, "clean": self.clean}
 
     def model(self, arm: Arm, seed: int) -> Path:
         """Return where the checkpoint of an arm is."""
@@ -118,10 +123,12 @@ class Ablation:
         Raises:
             MerbenchError: a clean model given is not there, or what `train` and `evaluate` refuse.
         """
-        self.claim()
+        if not self.claimed():
+            write_json(self.folder / _CLAIM, {"study_id": hash_json(self._asked), **self._asked})
         for seed in seeds:
             for arm in self.study.arms:
                 model = self.model(arm, seed)
+                tell(f"{arm.name}, seed {seed}")
                 if arm.starts or self.clean is None:
                     job = self._job(arm, seed)
                     with progress(f"training {arm.name}, seed {seed}", job.rows) as advance:

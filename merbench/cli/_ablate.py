@@ -44,7 +44,8 @@ def ablate(
     require_corruptions(asked)
     ablation = Ablation(asked, out, clean, root, noise_root, device, workers)
     chosen = asked.train.seeds if seeds is None else _seeds(seeds, asked.train.seeds)
-    if estimate or not out.exists():  # what is gone on with has been told before
+    begun = ablation.claimed()
+    if estimate or not begun:  # what is gone on with has been told before
         seconds = ablation.estimate(chosen, say)
         say(f"all in all about {duration(seconds)}")
         if estimate:

@@ -212,7 +212,7 @@ class Loop:
         place.epochs.append(entry)
         self._tell(
             f"{stage.name} epoch {place.epoch} of {stage.epochs}: loss {loss:.4f}, "
-            f"validation {shown} {scores[shown]:.4f}{' (best)' if better else ''}"
+            f"validation {shown} {scores[shown]:.4f}{' (best)' if better and metric != 'last' else ''}"
         )
         return better
 
