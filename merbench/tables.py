@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import operator
 import re
 from dataclasses import dataclass, field
 from html import escape
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 from merbench.errors import MerbenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Table as RichTable
 
 Format = Literal["text", "markdown", "csv", "latex"]
@@ -50,30 +52,9 @@ class Table:
         """The name in characters that every file system and LaTeX take."""
         return re.sub("[^A-Za-z0-9]+", "-", self.name).strip("-")
 
-    def rich(self) -> RichTable:
-        """Return the table for a rich console."""
-        from rich.box import SIMPLE_HEAD
-        from rich.table import Table as RichTable
-        from rich.text import Text
-
-        table = RichTable(
-            title=Text(self.title),
-            caption=Text(self.caption),
-            box=SIMPLE_HEAD,
-            padding=(0, 1, 0, 0),
-            title_justify="left",
-            caption_justify="left",
-        )
-        for i, heading in enumerate(self.columns):
-            if i < self.left:
-                table.add_column(heading, overflow="fold")
-            else:
-                table.add_column(heading.replace(" ", "\n"), justify="right", no_wrap=True)
-        for row in self.rows:
-            if row.starts_section:
-                table.add_section()
-            table.add_row(*map(Text, row.cells))
-        return table
+    def rich(self) -> RenderableType:
+        """Return the table for a rich console; nothing is cut where the console is narrow."""
+        return _OnScreen(self)
 
     def text(self, width: int = 100) -> str:
         """Return plain text, at most `width` columns wide."""
@@ -149,6 +130,65 @@ class Table:
         """Return the table in one of `FORMATS`."""
         make = {"text": self.text, "markdown": self.markdown, "csv": self.csv, "latex": self.latex}
         return make[form]()
+
+
+_NAME = 22
+"""Characters that a column of words keeps before figures are wrapped."""
+
+
+@dataclass(frozen=True, slots=True)
+class _OnScreen:
+    """A table that takes its columns' widths from the console it is printed on."""
+
+    table: Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RichTable]:
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table as RichTable
+        from rich.text import Text
+
+        table = RichTable(
+            title=Text(self.table.title),
+            caption=Text(self.table.caption),
+            box=SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+            title_justify="left",
+            caption_justify="left",
+        )
+        for i, (heading, width) in enumerate(
+            zip(self.table.columns, self._widths(options.max_width), strict=True)
+        ):
+            if i < self.table.left:
+                table.add_column(Text(heading), overflow="fold", width=width)
+            else:
+                stacked = Text(heading.replace(" ", "\n"))
+                table.add_column(stacked, overflow="fold", width=width, justify="right")
+        for row in self.table.rows:
+            if row.starts_section:
+                table.add_section()
+            table.add_row(*map(Text, row.cells))
+        yield table
+
+    def _widths(self, available: int) -> list[int]:
+        """Return how wide each column is: words fold first, then figures wrap at blanks, then all fold."""
+        from rich.cells import cell_len
+
+        left = self.table.left
+        cells = list(zip(*(row.cells for row in self.table.rows), strict=True)) or [()] * len(
+            self.table.columns
+        )
+        widths, pieces = [], []
+        for i, (heading, column) in enumerate(zip(self.table.columns, cells, strict=True)):
+            whole = [*column, *([heading] if i < left else heading.split())]
+            widths.append(max(map(cell_len, whole), default=1) or 1)
+            pieces.append(max((cell_len(piece) for text in whole for piece in text.split()), default=1))
+        names, ones = [min(width, _NAME) for width in widths[:left]], [1] * len(widths)
+        room = available - 2 * len(widths) - 1  # a blank and a divider per column, and the left edge
+        for floors in (names + widths[left:], names + pieces[left:], ones[:left] + pieces[left:], ones):
+            while sum(widths) > room and any(map(operator.gt, widths, floors)):
+                spare = [width if width > floor else 0 for width, floor in zip(widths, floors, strict=True)]
+                widths[spare.index(max(spare))] -= 1
+        return widths
 
 
 def require_format(form: str) -> Format:

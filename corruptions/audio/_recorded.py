@@ -61,8 +61,11 @@ class RecordedBank(NoiseBank):
             )
         return read.audio, read.sample_rate
 
-    def _other_layout(self) -> MerbenchError:
-        return MerbenchError(f"{self.root} does not have the layout of {self.name}", fix=self._how_to_get_it)
+    def _other_layout(self, missing: str = "") -> MerbenchError:
+        lacks = f": {missing} is missing" if missing else ""
+        return MerbenchError(
+            f"{self.root} does not have the layout of {self.name}{lacks}", fix=self._how_to_get_it
+        )
 
     @property
     def _how_to_get_it(self) -> str:
@@ -110,8 +113,10 @@ class TabledBank(RecordedBank):
     def listed(self) -> tuple[Clip, ...]:
         """Every clip of the table, sorted by id."""
         path = self.root / self.table
-        if not path.is_file() or not (self.root / "audio").is_dir():
-            raise self._other_layout()
+        if not path.is_file():
+            raise self._other_layout(self.table)
+        if not (self.root / "audio").is_dir():
+            raise self._other_layout("the folder audio")
         try:
             with path.open(newline="", encoding="utf-8") as handle:
                 rows = csv.DictReader(handle)

@@ -86,7 +86,9 @@ def plan_from(
     ] = None,
     severity: Annotated[str | None, _noise("3, 1-5 or 1,3,5. Default: 1-5, or the preset's.")] = None,
     noise_root: NoiseRoot = None,
-    noise_folds: Annotated[str | None, _noise("Noise folds, e.g. 1,3. Default 10, the test fold.")] = None,
+    noise_folds: Annotated[
+        str | None, _noise("Noise folds, e.g. 1,3. Default: the bank's test fold (10; ESC-50: 5).")
+    ] = None,
     snr_reference: Annotated[str | None, _noise("speech (active frames) or whole (whole clip).")] = None,
     seed: Annotated[int, _noise("Seed of every draw.", min=0, max=2**63 - 1)] = 0,
     replicates: Annotated[int, _noise("Independent draws per cell.", min=1)] = 1,

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 show = typer.Typer(no_args_is_help=True)
 
-KINDS = ("attacks", "corruptions", "datasets", "models", "protocols", "recipes", "studies")
+BUILTIN = "builtin"
+"""The entry point that provides what comes with merbench."""
+
+KINDS = ("attacks", "corruptions", "datasets", "models", "presets", "protocols", "recipes", "studies")
 
 
 def list_plugins(
@@ -37,6 +40,7 @@ def list_plugins(
         "corruptions": _corruption_rows,
         "datasets": _dataset_rows,
         "models": _model_rows,
+        "presets": _preset_rows,
         "protocols": _protocol_rows,
         "recipes": _recipe_rows,
         "studies": _study_rows,
@@ -50,16 +54,30 @@ def list_plugins(
     table = Table(box=None, header_style="bold")
     broken = [row["broken"] for row in rows if "broken" in row]
     rows = [row for row in rows if "broken" not in row]
-    columns = list(rows[0]) if rows else []
+    columns = [column for column in rows[0] if _tells(column, rows)] if rows else []
     for column in columns:
-        table.add_column(column.replace("_", " "), no_wrap=column == "name", overflow="fold")
+        heading = column.removeprefix("label_").replace("_", " ")
+        table.add_column(heading, no_wrap=column in ("name", "label_validity"), overflow="fold")
     for row in rows:
-        table.add_row(*(escape(_cell(row[column])) for column in columns))
+        table.add_row(*(escape(_brief(column, row[column])) for column in columns))
     out().print(table)
+    if kind == "corruptions":
+        say("validity: at severities 1 to 5 a label is p preserved, u uncertain, c changed")
     if kind == "datasets":
         say(_where_datasets_are_sought())
     for reason in broken:
         out().print(f"broken: {reason}", markup=False, soft_wrap=True)
+
+
+def _tells(column: str, rows: list[dict[str, Any]]) -> bool:
+    """Return whether a column is worth its place: a provider only where somebody else has provided."""
+    if column == "label":  # `label_validity` says it by severity
+        return False
+    return column != "provider" or any(row[column] != BUILTIN for row in rows)
+
+
+def _brief(column: str, value: Any) -> str:
+    return " ".join(word[0] for word in value) if column == "label_validity" else _cell(value)
 
 
 def _cell(value: Any) -> str:
@@ -99,6 +117,7 @@ def _corruption_rows() -> list[dict[str, Any]]:
             "severity_1_to_5": _strengths(cls),
             "exactness": cls.exactness,
             "label": " ".join(dict.fromkeys(cls.label_validity)),
+            "label_validity": list(cls.label_validity),
             "provider": corruptions.entry(name).provider,
         },
     )
@@ -155,6 +174,15 @@ def _model_rows() -> list[dict[str, Any]]:
     return _plugin_rows(models, lambda name, cls: {"provider": models.entry(name).provider})
 
 
+def _preset_rows() -> list[dict[str, Any]]:
+    from merbench.suites.presets import PRESETS, severities_of
+
+    return [
+        {"name": name, "severities": list(severities_of([name])), "corruptions": list(members)}
+        for name, members in sorted(PRESETS.items())
+    ]
+
+
 def _protocol_rows() -> list[dict[str, Any]]:
     from merbench.protocols import PROTOCOLS, load_protocol
 
@@ -190,7 +218,7 @@ def show_corruption(
     json: AsJson = False,
 ) -> None:
     """Show a corruption's card: table, source, exactness, label validity, options."""
-    from merbench.cli._console import emit, out, say
+    from merbench.cli._console import emit, say
     from merbench.corruption import corruptions
     from merbench.options import describe, split_spec
 
@@ -220,23 +248,62 @@ def show_corruption(
     if json:
         emit(card)
     else:
-        from rich.table import Table
+        _print_card(card)
 
-        table = Table(box=None, show_header=False)
-        table.add_column(style="bold", no_wrap=True)
-        table.add_column()
-        for key, value in card.items():
-            if key == "options":
-                for option, about in card["options"].items():
-                    table.add_row(
-                        f":{option}", f"{about['help']} ({about['type']}; default {about['default']})"
-                    )
-            elif isinstance(value, dict):
-                for strength, values in value.items():
-                    table.add_row(strength, "  ".join(f"{v:g}" for v in values))
-            else:
-                table.add_row(key.replace("_", " "), _cell(value))
-        out().print(table)
+
+def _print_card(card: dict[str, Any]) -> None:
+    """Print the card of a corruption or of an attack, its options last."""
+    rows: list[tuple[str, str]] = []
+    for key, value in card.items():
+        if key == "options":
+            rows += [
+                (f":{option}", f"{about['help']} ({about['type']}; default {about['default']})")
+                for option, about in value.items()
+            ]
+        elif isinstance(value, dict):
+            rows += [(strength, "  ".join(f"{v:g}" for v in values)) for strength, values in value.items()]
+        else:
+            rows.append((key.replace("_", " "), _cell(value)))
+    _print_rows(rows)
+
+
+def _print_rows(rows: list[tuple[str, str]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from merbench.cli._console import out
+
+    table = Table(box=None, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    out().print(table)
+
+
+@show.command("attack")
+def show_attack(name: Annotated[str, typer.Argument(help="e.g. pgd")], json: AsJson = False) -> None:
+    """Show an attack's card: what it alters, what it knows of the model, source, options."""
+    from merbench.attacks import attacks
+    from merbench.cli._console import emit
+    from merbench.options import describe, split_spec
+
+    cls = attacks[split_spec(name)[0]]
+    card: dict[str, Any] = {
+        "name": cls.name,
+        "version": cls.version,
+        "about": " ".join((cls.__doc__ or "").split("\n\n")[0].split()),
+        "alters": list(cls.changes),
+        "knows": cls.knows,
+        "source": " ".join(cls.source.split()),
+        "options": {
+            key: {"type": kind, "default": value, "help": about} for key, kind, value, about in describe(cls)
+        },
+    }
+    if json:
+        emit(card)
+    else:
+        _print_card(card)
 
 
 @show.command("dataset")
@@ -323,6 +390,32 @@ def show_recipe(
         else:
             table.add_row(key, _cell(value))
     out().print(table)
+
+
+@show.command("study")
+def show_study(
+    name: Annotated[str, typer.Argument(help="A committed study, or a TOML file.")], json: AsJson = False
+) -> None:
+    """Show a study: what is trained with which seeds, and what every model is tested on."""
+    from merbench.ablation.study import load_study
+    from merbench.cli._console import emit
+
+    study = load_study(name).to_json()
+    if json:
+        emit(study)
+        return
+    rows = [("name", study["name"]), ("about", study["about"])]
+    rows += [(f"train.{key}", _setting(value)) for key, value in study["train"].items()]
+    rows.append(("arms", ", ".join(arm["name"] for arm in study["arms"])))
+    for test, settings in study["tests"].items():
+        for key, value in settings.items():
+            inner = value.items() if isinstance(value, dict) else [("", value)]
+            rows += [(f"test.{test}.{key}.{k}".rstrip("."), _setting(v)) for k, v in inner]
+    _print_rows(rows)
+
+
+def _setting(value: Any) -> str:
+    return _cell(list(value) if isinstance(value, tuple) else value)
 
 
 @show.command("run")

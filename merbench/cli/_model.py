@@ -20,6 +20,9 @@ model.command("check")(_emollama.check)
 model.command("estimate")(_emollama.estimate)
 model.command("published")(_emollama.published)
 
+_OF_THE_DATA = {"labels": "the data's own", "targets": "the data's own", "fingerprint": "depends on the data"}
+"""What is said of a model that takes these from the data, when it is looked at without any."""
+
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 
 
@@ -40,7 +43,7 @@ def show(
 
     data = None if dataset is None else open_dataset(dataset, root)
     counts = None if data is None else data.label_counts()
-    adapter = load_model(spec, label_counts=counts, device=device)
+    adapter = load_model(spec, label_counts=counts, target_means=_means(data), device=device, blank=True)
     facts = _facts(adapter)
     if data is not None:
         facts["marks"] = [f"{mark.kind}: {mark.why}" for mark in _marks(adapter, data)]
@@ -53,7 +56,8 @@ def show(
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for key, value in facts.items():
-        table.add_row(key.replace("_", " "), _cell(value))
+        own = value is None and key in _OF_THE_DATA
+        table.add_row(key.replace("_", " "), _OF_THE_DATA[key] if own else _cell(value))
     out().print(table, markup=False)
 
 
@@ -92,17 +96,32 @@ def fit(
     say(f"wrote {out}; next: merbench eval --model '{spec.strip().removesuffix(')')}; fit={out})'")
 
 
+def _means(data: Dataset | None) -> dict[str, dict[str, float]] | None:
+    """Return the mean of every target in each split, where the data ask for any."""
+    if data is None or data.task is None:
+        return None
+    names = data.task.targets
+    return {split: dict(zip(names, means, strict=True)) for split, means in data.target_means().items()}
+
+
 def _facts(adapter: Adapter) -> dict[str, Any]:
-    records = adapter.trained_on
+    """Return what a model says of itself; ``None`` for what it takes from data that are not given."""
+    from merbench.models import Adapter as Plain
+    from merbench.models._load import takes_labels
+
+    records, blank = adapter.trained_on, takes_labels(adapter)
+    takes_targets = type(adapter).learn_means is not Plain.learn_means
+    targets = None if blank and takes_targets else list(adapter.targets)
     return {
         "name": adapter.name,
-        "labels": list(adapter.labels),
+        "labels": None if blank else list(adapter.labels),
+        **({} if targets == [] else {"targets": targets}),
         "uses": list(adapter.uses),
         "wants": {"sample_rate": adapter.wants.sample_rate, "frame_size": adapter.wants.frame_size},
         "parameters": adapter.parameters(),
         "rows_per_call": adapter.batch_size,
         "trained_on": None if records is None else [_record(record) for record in records],
-        "fingerprint": adapter.fingerprint(),
+        "fingerprint": None if blank else adapter.fingerprint(),
     }
 
 

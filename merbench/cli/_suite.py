@@ -44,6 +44,7 @@ def show(folder: Folder, json: AsJson = False) -> None:
     if json:
         emit(opened.manifest)
         return
+    from rich.markup import escape
     from rich.table import Table
 
     console = out()
@@ -53,16 +54,23 @@ def show(folder: Folder, json: AsJson = False) -> None:
         f"recipe_id {opened.recipe_id}\ncontent_root {opened.content_root}\nlicence {facts.licence}"
     )
     table = Table(box=None, header_style="bold")
-    for column in ("cell", "corruption", "severity", "options", "root"):
-        table.add_column(column, no_wrap=column != "options")
-    table.add_column("size", justify="right", no_wrap=True)
+    rows = []
     for cell in opened.cells:
         written = sum(
             shard["bytes"] for name, shard in opened.manifest["shards"].items() if f"/{cell.cell_id}/" in name
         )
         options = ", ".join(f"{key}={value}" for key, value in cell.options.items())
         root = opened.manifest["roots"][cell.cell_id][:8]
-        table.add_row(cell.cell_id, cell.corruption, str(cell.severity or ""), options, root, size(written))
+        severity = str(cell.severity or "")
+        rows.append((cell.cell_id, cell.corruption, severity, options, root, size(written)))
+    for i, column in enumerate(("cell", "corruption", "severity", "options", "root", "size")):
+        # Names and options fold on a narrow terminal; what is short stays whole.
+        whole = max(len(column), *(len(row[i]) for row in rows)) if i in (2, 4, 5) else None
+        table.add_column(
+            column, overflow="fold", width=whole, justify="right" if column == "size" else "left"
+        )
+    for row in rows:
+        table.add_row(*map(escape, row))
     console.print(table)
     if opened.overlay is not None:
         console.print(f"labels laid over {opened.overlay.clips} clips, of {len(opened.overlay.votes)} cells")

@@ -65,14 +65,16 @@ def train(
         return
     for split, scores in result["scores"].items():
         say(f"{split}: " + ", ".join(f"{metric} {value:.4f}" for metric, value in scores.items()))
-    say(f"checkpoint: {out}\nnext: {_next(out, protocol, fold)}")
+    say(f"checkpoint: {out}\nnext: {_next(out, protocol, fold, root)}")
 
 
-def _next(out: Path, protocol: str | None, fold: int | None) -> str:
+def _next(out: Path, protocol: str | None, fold: int | None, root: Path | None) -> str:
     """Return the command that a user needs now: of a fold's model, when all folds are trained."""
     if protocol is None:
         return f"merbench eval --model {out}"
+    data = "" if root is None else f" --root {root}"
+    when = "" if fold is None else "once every fold of the protocol is trained: "
     folder = str(out)
     if fold is not None and str(fold) in out.name:
         folder = str(out.with_name("{fold}".join(out.name.rsplit(str(fold), 1))))
-    return f"merbench eval --protocol {protocol} --model '{folder}'"
+    return f"{when}merbench eval --protocol {protocol}{data} --model '{folder}'"

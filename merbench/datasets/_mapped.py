@@ -20,6 +20,8 @@ from merbench.options import option
 from merbench.types import Utterance
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from merbench.datasets._tabular import Row, Rows
     from merbench.media.decode import MediaFile
     from merbench.types import JSON
@@ -27,6 +29,12 @@ if TYPE_CHECKING:
 _MEDIA = ("audio", "video", "image", "text")
 _ROLES = ("id", *_MEDIA, "label", "speaker", "dialogue", "split")
 _ID_DIGITS = 6
+_SUFFIXES = {
+    "audio": (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac"),
+    "video": (".mp4", ".avi", ".mkv", ".mov", ".webm", ".flv", ".mpg", ".mpeg"),
+    "image": (".jpg", ".jpeg", ".png", ".bmp"),
+}
+"""How names of media files end, by the role that a column of them would have."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +164,7 @@ class _Reader:
             else:
                 seen[utterance.id] = row.where
                 utterances.append(utterance)
+        self.findings += self._unread()
         for column, count in self.padded.items():
             what = f"{count} cells have blanks around them, which are stripped"
             self.findings.append(Finding("warning", f"column '{column}'", what))
@@ -165,6 +174,21 @@ class _Reader:
         if not utterances and not any(f.level == "error" for f in self.findings):
             raise MerbenchError(f"{self.dataset.where} has no rows that can be used")
         return Index(tuple(sorted(utterances, key=lambda u: u.id)), tuple(self.findings))
+
+    def _unread(self) -> Iterator[Finding]:
+        """Yield the columns that hold nothing but names of media files, of a kind that is not mapped."""
+        for column in self.table.columns:
+            if column in self.columns.values():
+                continue
+            named = [cell.lower() for row in self.table.rows if isinstance(cell := row.cells[column], str)]
+            named = [name.strip() for name in named if name.strip()]
+            for role, suffixes in _SUFFIXES.items():
+                if role not in self.columns and named and all(name.endswith(suffixes) for name in named):
+                    yield Finding(
+                        "warning",
+                        f"column '{column}'",
+                        f"it holds paths of media and is not read; write {self.dataset.name}:{role}={column}",
+                    )
 
     def _utterance(self, row: Row, number: int) -> Utterance | None:
         label = self._label(row)

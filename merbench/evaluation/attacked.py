@@ -38,6 +38,11 @@ _FITTED_ON = ("train", "validation")
 """Splits that a perturbation may be fitted on, the first one there that is not scored."""
 
 
+def attacked_recipe(natural: str, adversarial: Sequence[Cell]) -> str:
+    """Return the recipe_id of the suite with the recipe_id `natural` and these cells behind its own."""
+    return hash_json([natural, [asked(cell) for cell in adversarial]])
+
+
 @dataclass(frozen=True, eq=False)
 class Attacked:
     """A `merbench.suites.source.Source`: the cells of `natural`, then those of `attacks` on a model.
@@ -74,7 +79,7 @@ class Attacked:
     @cached_property
     def recipe_id(self) -> str:
         """The hash of the natural recipe and of the adversarial cells."""
-        return hash_json([self.natural.recipe_id, [asked(cell) for _, _, cell in self._adversarial]])
+        return attacked_recipe(self.natural.recipe_id, [cell for _, _, cell in self._adversarial])
 
     @property
     def content_root(self) -> str | None:

@@ -38,6 +38,7 @@ def load_model(
     target_means: Mapping[str, Mapping[str, float]] | None = None,
     device: str = "cpu",
     precision: str = "float32",
+    blank: bool = False,
 ) -> Adapter:
     """Return the model that `spec` names.
 
@@ -55,6 +56,7 @@ def load_model(
             (`Adapter.learn_means`); needs the counts, and takes the same splits.
         device: where to compute: ``cpu``, ``cuda``, ``cuda:1``, or ``auto`` for a GPU if there is one.
         precision: what torch models compute in: ``float32``, ``bfloat16`` or ``float16``.
+        blank: only to look at it: a model that takes its labels from the data may be without.
 
     Raises:
         MerbenchError: there is no such name, file or class; the file cannot be imported; the class is
@@ -85,8 +87,15 @@ def load_model(
         adapter.learn_prior(_prior(label_counts))
     if target_means and label_counts:
         adapter.learn_means(_means(target_means, label_counts))
-    _check_labels(adapter)
+    if not (blank and takes_labels(adapter)):
+        _check_labels(adapter)
     return adapter
+
+
+def takes_labels(adapter: Adapter) -> bool:
+    """Tell whether a model still lacks labels that it takes from the data it is evaluated on."""
+    learns = type(adapter).learn_prior is not Adapter.learn_prior
+    return learns and not getattr(adapter, "labels", ())
 
 
 def with_option(spec: str, key: str, value: str) -> str:

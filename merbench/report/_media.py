@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from merbench.suites.store import Suite
     from merbench.types import Achieved, Batch, Modality
 
+ADVERSARIAL = "adversarial"
+"""The family of cells that cannot be made again: they are made with the model in hand."""
+
 PICTURES = 4
 """Frames that are shown of a clip, evenly chosen, the first included."""
 
@@ -67,7 +70,7 @@ def plan_of(
     noise_root: Path | None = None,
     face_detector: Path | None = None,
 ) -> Plan:
-    """Return the plan that a run streamed.
+    """Return the plan of the natural cells that a run streamed.
 
     Args:
         result: the run's ``result.json``.
@@ -85,15 +88,27 @@ def plan_of(
     dataset = build(cls, cls.name, data["options"], root=root or default_root(cls.name), media=media)
     dataset = view_from_recipe(dataset, data.get("protocol"))
     shared = {"noise_root": noise_root}
-    variants = tuple(_variants([Cell.from_json(cell) for cell in result["cells"]], shared))
+    natural = [cell for cell in map(Cell.from_json, result["cells"]) if cell.family != ADVERSARIAL]
+    variants = tuple(_variants(natural, shared))
     faces = faces_from_recipe(result.get("faces"), face_detector, media.frame_size)
     plan = plan_variants(dataset, variants, split=data["split"], limit=size, faces=faces)
-    if plan.recipe_id != result["recipe_id"]:
+    made = recipe_with_attacks(plan.recipe_id, result)
+    if made != result["recipe_id"]:
         raise MerbenchError(
-            f"the run's recipe is {result['recipe_id'][:12]}, and what is here makes {plan.recipe_id[:12]}",
+            f"the run's recipe is {result['recipe_id'][:12]}, and what is here makes {made[:12]}",
             fix="give the --root, --noise-root and media options of the run, or the --suite it was run on",
         )
     return plan
+
+
+def recipe_with_attacks(natural: str, result: Mapping[str, Any]) -> str:
+    """Return the recipe_id that a run over the suite `natural` has, with the attacks of `result` if any."""
+    cells = [cell for cell in map(Cell.from_json, result["cells"]) if cell.family == ADVERSARIAL]
+    if not cells:
+        return natural
+    from merbench.evaluation.attacked import attacked_recipe  # which takes torch a second to import
+
+    return attacked_recipe(natural, cells)
 
 
 def _variants(cells: Sequence[Cell], shared: Mapping[str, Any]) -> Iterator[Variant]:

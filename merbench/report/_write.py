@@ -14,7 +14,14 @@ from merbench.report._drawing import png, svg
 from merbench.report._failures import worst_failures
 from merbench.report._failures_html import failures_section, key_of
 from merbench.report._figure import joined
-from merbench.report._media import Pair, pairs_from_plan, pairs_from_suite, plan_of
+from merbench.report._media import (
+    ADVERSARIAL,
+    Pair,
+    pairs_from_plan,
+    pairs_from_suite,
+    plan_of,
+    recipe_with_attacks,
+)
 from merbench.report._page import page
 from merbench.report._palette import LIGHT
 from merbench.report._study import read_study
@@ -124,7 +131,7 @@ def write_tables(study: Study, metric: str, folder: Path, forms: Sequence[Format
 def _pairs(
     study: Study, failures: Sequence[Failure], media: Media
 ) -> tuple[dict[tuple[str, str], Pair], bool, str]:
-    """Return the failures' media, whether they are private, and why there are none."""
+    """Return the failures' media, whether they are private, and why there are none, or which are missing."""
     restricted = bool(study.panel.data["restricted"])
     if media.wanted is False:
         return {}, False, "left out on request"
@@ -134,12 +141,15 @@ def _pairs(
             False,
             "the licence of the data forbids passing them on; --media adds them for your own eyes",
         )
-    wanted = [key_of(study, failure) for failure in failures]
+    natural = [one for one in failures if study.panel.cells[one.cell].family != ADVERSARIAL]
+    wanted = [key_of(study, failure) for failure in natural]
+    attacked = "those under attack, which were made against the model while it was scored"
+    without = attacked if len(natural) < len(failures) else ""
     try:
         if media.suite is not None:
             suite = Suite.open(media.suite)
             _require_same_suite(study, suite)
-            return pairs_from_suite(suite, wanted, mark=restricted), restricted, ""
+            return pairs_from_suite(suite, wanted, mark=restricted), restricted, without
         summary = study.models[0].summary
         plan = plan_of(
             study.models[0].result,
@@ -149,7 +159,7 @@ def _pairs(
             noise_root=media.noise_root,
             face_detector=media.face_detector,
         )
-        return pairs_from_plan(plan, wanted, mark=restricted), restricted, ""
+        return pairs_from_plan(plan, wanted, mark=restricted), restricted, without
     except MerbenchError as error:
         if media.wanted:
             raise
@@ -157,8 +167,9 @@ def _pairs(
 
 
 def _require_same_suite(study: Study, suite: Suite) -> None:
-    recipe = study.models[0].result["recipe_id"]
-    if suite.recipe_id != recipe:
+    result = study.models[0].result
+    recipe = result["recipe_id"]
+    if recipe_with_attacks(suite.recipe_id, result) != recipe:
         raise MerbenchError(
             f"{suite.folder} is the suite {suite.recipe_id[:12]}, and the runs answered {recipe[:12]}",
             fix="give the suite that the runs were evaluated on",

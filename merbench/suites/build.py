@@ -85,8 +85,7 @@ def build_suite(
             cannot be read.
         WriteError: the disk refuses; what was complete stays.
     """
-    with locked(folder):
-        _claim(plan, folder)
+    with locked(folder), _claimed(plan, folder):
         sweep(folder)
         if not (folder / "manifest.json").exists():
             _discard_others(plan, folder)
@@ -157,6 +156,25 @@ def require_same_content(claimed: dict[str, Any], found: dict[str, Any], path: P
             if tools
             else "it was made with the same versions: 'merbench suite verify' tells whether it was changed",
         )
+
+
+@contextlib.contextmanager
+def _claimed(plan: Plan, folder: Path) -> Iterator[None]:
+    """Claim `folder` for a build, and give it back if nothing comes of it.
+
+    Whoever mends the input of a build that failed at once has another recipe, and is to find the folder
+    free. What was there before, a recipe that `write_recipe` left for one, stays.
+    """
+    empty = not contents(folder)
+    _claim(plan, folder)
+    try:
+        yield
+    except Exception:
+        if empty and not any((folder / "data").rglob("*.parquet")):
+            shutil.rmtree(folder / "data", ignore_errors=True)  # what failed is told, not the tidying up
+            for name in ("recipe.json", OVERLAY):
+                (folder / name).unlink(missing_ok=True)
+        raise
 
 
 def _claim(plan: Plan, folder: Path) -> None:

@@ -9,9 +9,11 @@ from importlib.metadata import version
 
 import pytest
 
+from merbench.attacks import attacks
 from merbench.corruption import corruptions
 from merbench.datasets import datasets
 from merbench.models import models
+from merbench.suites.store import Suite
 
 HEAVY = (
     "torch",
@@ -51,6 +53,24 @@ def test_list_shows_everything_registered(merbench, kind, registry):
     assert all(name in shown.out for name in registry.names())
 
 
+def test_list_of_presets_names_their_members(merbench):
+    from merbench.suites.presets import PRESETS
+
+    listed = {row["name"]: row for row in json.loads(merbench("list", "presets", "--json").out)}
+    assert {name: tuple(row["corruptions"]) for name, row in listed.items()} == PRESETS
+    assert listed["robuser"]["severities"] == [1, 3, 5]
+    assert all(name in merbench("list", "presets").out for name in PRESETS)
+
+
+def test_a_row_of_corruptions_is_short_on_a_narrow_terminal(merbench, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = merbench("list", "corruptions")
+    row = next(line.split() for line in shown.out.splitlines() if "audio/babble" in line)
+    assert row == ["audio/babble", "snr_db", "20,", "15,", "10,", "5,", "0", "exact", *"ppppu"]
+    assert "provider" not in shown.out  # all are ours
+    assert "p preserved, u uncertain, c changed" in shown.err
+
+
 def test_list_of_anything_else_says_what_there_is(merbench):
     merbench("list", "unicorns").refused("corruptions, datasets, models")
 
@@ -74,6 +94,25 @@ def test_show_corruption_prints_the_card(merbench, name):
     assert card["name"] == name
     assert all(len(values) == 5 for values in card["severity"].values())
     assert merbench("show", "corruption", name).code == 0
+
+
+@pytest.mark.parametrize("name", attacks.names())
+def test_show_attack_prints_the_card(merbench, name):
+    card = json.loads(merbench("show", "attack", name, "--json").out)
+    assert card["name"] == name
+    assert card["knows"] in ("gradients", "answers", "another model")
+    assert card["source"]
+    shown = merbench("show", "attack", name)
+    assert shown.code == 0
+    assert all(f":{option}" in shown.out for option in card["options"])
+
+
+def test_show_study_prints_what_is_trained_and_tested(merbench):
+    study = json.loads(merbench("show", "study", "synthetic", "--json").out)
+    assert study["tests"]["attack"]["attacks"] == ["fgsm", "pgd:steps=10", "apgd:steps=20"]
+    shown = " ".join(merbench("show", "study", "synthetic").out.split())
+    assert "test.attack.attacks fgsm, pgd:steps=10, apgd:steps=20" in shown
+    assert "test.natural.groups.seen audio/environment" in shown
 
 
 @pytest.mark.parametrize("name", datasets.names())
@@ -138,6 +177,10 @@ def test_preview_of_what_a_corruption_does_not_change_is_refused(merbench, tmp_p
         (["corrupt", "--corruption", "text/typo:rate=3"], ["no option 'rate'"]),
         (["corrupt", "--corruption", "audio/environment:snr_reference=loud"], ["speech | whole"]),
         (["corrupt", "--corruption", "audio/environment:snr_reference"], ["key=value"]),
+        (["corrupt", "--corruption", "cores"], ["no corruption or preset named 'cores'", "mean core"]),
+        (["corrupt", "--corruption", "core:seed=1"], ["'core' takes no options"]),
+        (["corrupt", "--corruption", "codec"], ["did you mean audio/codec"]),  # not the preset core
+        (["corrupt", "--corruption", "codex"], ["audio/codec"]),
         (["corrupt", "--severity", "7"], ["severities from 1 to 5"]),
         (["corrupt", "--sample-rate", "fast"], ["--sample-rate", "native"]),
         (["corrupt", "--sample-rate", "²"], ["--sample-rate", "native"]),
@@ -191,6 +234,17 @@ def test_a_cell_in_which_nothing_happened_is_named(merbench, texts, tmp_path):
     assert outcome.code == 0, outcome.err
     assert "audio/reverb applies to no sample at severity 1, 2: there is no audio" in outcome.err
     assert "text/typo applies" not in outcome.err
+
+
+def test_a_narrow_terminal_cuts_no_name_and_no_size_of_a_suite(merbench, texts, tmp_path, monkeypatch):
+    suite = ("--dataset", "table", "--root", texts, "--severity", "1", "--out", tmp_path / "suite")
+    assert merbench("corrupt", *suite, "--corruption", "text/word_delete").code == 0
+    monkeypatch.setenv("COLUMNS", "50")
+    lines = merbench("suite", "show", tmp_path / "suite").out.splitlines()
+    table = lines[next(i for i, line in enumerate(lines) if line.split()[:1] == ["cell"]) :]
+    names = "".join(line.split()[0] for line in table if line[1:2].strip())
+    assert all(cell.cell_id in names for cell in Suite.open(tmp_path / "suite").cells)
+    assert [line.split()[-1] in ("B", "kB") for line in table].count(True) == 2
 
 
 def test_it_runs_as_a_module():

@@ -141,7 +141,11 @@ class TestEsc50:
 
     def test_another_folder_is_refused(self, esc50):
         (esc50 / "meta" / "esc50.csv").unlink()
-        refused(lambda: made("audio/esc50", esc50).clips, "layout of ESC-50", "karolpiczak/ESC-50")
+        refused(
+            lambda: made("audio/esc50", esc50).clips,
+            "layout of ESC-50: meta/esc50.csv is missing",
+            "karolpiczak/ESC-50",
+        )
 
     def test_real_recordings(self, real_data, tmp_path):
         source = real_data / "noise" / "ESC-50" / "audio"

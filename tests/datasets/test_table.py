@@ -115,6 +115,27 @@ class TestColumns:
         with pytest.raises(MerbenchError, match=f"{message}.*the columns are: text, label, age"):
             open_table(path, spec).utterances()
 
+    @pytest.mark.parametrize(
+        ("names", "role"),
+        [(("a.FLV", "b.mp4"), "video"), (("a.wav", ""), "audio"), (("x/a.png", "x/b.jpg"), "image")],
+    )
+    def test_a_column_of_media_that_nobody_reads_is_told(self, tmp_path, names, role):
+        rows = "".join(f"{name},joy,some words,S1\n" for name in names)
+        path = write(tmp_path / "t.csv", f"path,label,text,speaker\n{rows}")
+        report = open_table(path).check()
+        told = [(f.level, f.where, f.what) for f in report.findings if "not read" in f.what]
+        what = f"it holds paths of media and is not read; write table:{role}=path"
+        assert told == [("warning", "column 'path'", what)]
+        assert report.ok
+
+    def test_words_and_columns_beside_read_media_are_no_media(self, tmp_path):
+        voice(tmp_path / "a.wav", 300)
+        voice(tmp_path / "b.wav", 400)
+        rows = "a.wav,a.raw.wav,see c.mp4,joy\nb.wav,b.raw.wav,nothing,sad\n"
+        path = write(tmp_path / "t.csv", f"audio,original,note,label\n{rows}")
+        findings = open_table(path).check().findings
+        assert not [f for f in findings if "not read" in f.what]
+
     def test_a_table_without_media_or_text_is_refused(self, tmp_path):
         path = write(tmp_path / "t.csv", "id,label\na,joy\n")
         with pytest.raises(MerbenchError, match="no column of media or transcripts"):

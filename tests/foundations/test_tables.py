@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -50,6 +51,34 @@ def test_text_has_no_colours_and_the_width_asked_for():
     text = TABLE.text(width=40)
     assert "\x1b" not in text
     assert max(map(len, text.splitlines())) <= 40
+
+
+WIDE = Table(
+    name="gains",
+    title="Gains",
+    columns=("trained with", "tested on", *(f"gain of arm {i}" for i in range(4))),
+    rows=(
+        Row(("noise without audio/environment", "vision/occlusion_mask", *["+1.2 [-0.3, 2.7]"] * 4)),
+        Row(("control", "clean", *["-0.1 [-11.5, 10.8]"] * 4), starts_section=True),
+    ),
+    left=2,
+)
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 100, 200])
+@pytest.mark.parametrize("left", [1, 2, 6])
+def test_a_narrow_terminal_cuts_nothing(width, left):
+    text = replace(WIDE, left=left).text(width)
+    assert max(map(len, text.splitlines())) <= width
+    cells = "".join(cell for row in WIDE.rows for cell in row.cells)
+    shown = "".join(text.partition("\u2500")[2].split()).replace("\u2500", "")
+    assert sorted(shown) == sorted("".join(cells.split()))
+
+
+def test_figures_wrap_at_blanks_before_names_are_hard_to_read():
+    lines = WIDE.text(80).splitlines()
+    assert any("control" in line and "clean" in line and "-0.1" in line for line in lines)
+    assert not any("…" in line for line in lines)
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -460,8 +460,27 @@ def test_a_model_can_be_looked_at(merbench):
     assert facts["marks"] == []
     assert len(facts["fingerprint"]) == 64
     assert "2640 samples, 40 speakers" in merbench("model", "show", "late-fusion").out
-    merbench("model", "show", "majority").refused("'majority' has no labels")
-    assert merbench("model", "show", "majority", "--dataset", "synthetic").code == 0
+
+
+def shown(done):
+    rows = (line.strip().split("  ") for line in done.out.splitlines())
+    return {row[0]: row[-1].strip() for row in rows}
+
+
+def test_what_a_model_takes_from_the_data_is_told_with_and_without_data(merbench):
+    without = shown(merbench("model", "show", "majority"))
+    assert without["labels"] == "the data's own"
+    assert "targets" not in without
+    assert shown(merbench("model", "show", "target-mean"))["targets"] == "the data's own"
+    data = merbench("model", "show", "majority", "--dataset", "synthetic", "--json")
+    assert len(json.loads(data.out)["labels"]) > 1
+    assert json.loads(merbench("model", "show", "majority", "--json").out)["labels"] is None
+
+
+def test_a_model_that_answers_values_shows_what_they_are_of(merbench):
+    facts = json.loads(merbench("model", "show", f"{ADAPTERS}:Feeling", "--json").out)
+    assert facts["labels"] == []
+    assert facts["targets"] == list(load_model(f"{ADAPTERS}:Feeling").targets)
 
 
 def test_values_alone_are_nothing_to_an_ensemble():

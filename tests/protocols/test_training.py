@@ -47,7 +47,8 @@ def test_every_fold_is_trained_and_pooled(merbench, bench, train, evaluated):
     for fold in (1, 2, 3):
         outcome = train("--fold", fold, out=f"fold{fold}")
         assert outcome.code == 0, outcome.err
-        assert f"--model '{bench.folder}/fold{{fold}}'" in outcome.err, "the next command is told"
+        assert f"--root {bench.table} --model '{bench.folder}/fold{{fold}}'" in outcome.err
+        assert "next: once every fold of the protocol is trained: merbench eval" in outcome.err
         record = json.loads((bench.folder / f"fold{fold}" / "record.json").read_text())
         (seen,) = record["trained_on"]
         assert set(seen["speakers"]) == {f"s{i}" for i in range(6)} - {f"s{2 * fold - 2}", f"s{2 * fold - 1}"}

@@ -162,6 +162,19 @@ def test_restricted_media_asked_for_are_marked(texts, tmp_path, merbench):
     assert "Do not share this page." in html
 
 
+def test_a_run_with_attacks_keeps_the_media_of_its_natural_cells(texts, tmp_path, merbench):
+    run, page = tmp_path / "run", tmp_path / "report.html"
+    adapter = f"{Path(__file__).parents[1] / 'adapters.py'}:TextOnly"
+    data = ("--dataset", "table", "--root", texts, "--limit", "40", "--severity", "5")
+    words = ("--corruption", "text/typo", "--attack", "char_flips", "--out", run)
+    done = merbench("eval", "--model", adapter, *data, *words)
+    assert done.code == 0, done.err
+    done = merbench("report", run, "--media", "--root", texts, "--out", page)
+    assert done.code == 0, done.err
+    assert "<blockquote>" in page.read_text(encoding="utf-8")
+    assert "no media: those under attack" in done.err
+
+
 def test_every_frame_of_a_restricted_set_says_do_not_share():
     frames = np.zeros((16, 64, 64, 3), dtype=np.uint8)
     plain, marked = (

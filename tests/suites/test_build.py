@@ -21,7 +21,7 @@ import pytest
 
 from merbench import files
 from merbench.datasets import load_dataset
-from merbench.suites.build import build_suite, estimate_bytes
+from merbench.suites.build import build_suite, estimate_bytes, write_recipe
 from merbench.suites.content import content_root
 from merbench.suites.plan import make_plan, parse_corruption
 from merbench.suites.store import Suite, shard_path
@@ -343,3 +343,27 @@ def test_too_little_room_is_said_before_anything_is_written(merbench, texts, tmp
         "free"
     )
     assert not (tmp_path / "suite").exists()
+
+
+def fail(*_: object) -> None:
+    raise ValueError("a face box of three numbers")
+
+
+def test_a_build_that_fails_at_once_leaves_its_folder_free(merbench, texts, tmp_path):
+    out = tmp_path / "suite"
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr("merbench.suites.build.encoded", fail)
+        with pytest.raises(ValueError, match="face box"):
+            build_suite(plan(), out)
+    assert fingerprint(out) == {}
+    mended = merbench("corrupt", "--dataset", "table", "--root", texts, *TYPOS, "--out", out)
+    assert mended.code == 0, mended.err
+
+
+def test_a_build_that_fails_keeps_a_recipe_that_was_there_before(tmp_path, monkeypatch):
+    out = tmp_path / "suite"
+    write_recipe(plan(), out)
+    monkeypatch.setattr("merbench.suites.build.encoded", fail)
+    with pytest.raises(ValueError, match="face box"):
+        build_suite(plan(), out)
+    assert fingerprint(out).keys() == {"recipe.json"}
