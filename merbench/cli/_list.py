@@ -11,7 +11,7 @@ import typer
 from merbench.cli._arguments import AsJson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from merbench.corruption import Corruption
     from merbench.datasets import Card
@@ -220,7 +220,7 @@ def show_corruption(
     """Show a corruption's card: table, source, exactness, label validity, options."""
     from merbench.cli._console import emit, say
     from merbench.corruption import corruptions
-    from merbench.options import describe, split_spec
+    from merbench.options import split_spec
 
     cls = corruptions[split_spec(name)[0]]
     if preview is not None:
@@ -241,9 +241,7 @@ def show_corruption(
         "label_validity": list(cls.label_validity),
         "validity_source": " ".join(cls.validity_source.split()),
         "source": " ".join(cls.source.split()),
-        "options": {
-            key: {"type": kind, "default": value, "help": about} for key, kind, value, about in describe(cls)
-        },
+        "options": _options(cls),
     }
     if json:
         emit(card)
@@ -256,10 +254,7 @@ def _print_card(card: dict[str, Any]) -> None:
     rows: list[tuple[str, str]] = []
     for key, value in card.items():
         if key == "options":
-            rows += [
-                (f":{option}", f"{about['help']} ({about['type']}; default {about['default']})")
-                for option, about in value.items()
-            ]
+            rows += _option_rows(value)
         elif isinstance(value, dict):
             rows += [(strength, "  ".join(f"{v:g}" for v in values)) for strength, values in value.items()]
         else:
@@ -267,7 +262,20 @@ def _print_card(card: dict[str, Any]) -> None:
     _print_rows(rows)
 
 
-def _print_rows(rows: list[tuple[str, str]]) -> None:
+def _options(cls: type) -> dict[str, Any]:
+    from merbench.options import describe
+
+    return {key: {"type": kind, "default": value, "help": about} for key, kind, value, about in describe(cls)}
+
+
+def _option_rows(options: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (f":{option}", f"{about['help']} ({about['type']}; default {about['default']})")
+        for option, about in options.items()
+    ]
+
+
+def _print_rows(rows: Iterable[tuple[str, str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -286,7 +294,7 @@ def show_attack(name: Annotated[str, typer.Argument(help="e.g. pgd")], json: AsJ
     """Show an attack's card: what it alters, what it knows of the model, source, options."""
     from merbench.attacks import attacks
     from merbench.cli._console import emit
-    from merbench.options import describe, split_spec
+    from merbench.options import split_spec
 
     cls = attacks[split_spec(name)[0]]
     card: dict[str, Any] = {
@@ -296,9 +304,7 @@ def show_attack(name: Annotated[str, typer.Argument(help="e.g. pgd")], json: AsJ
         "alters": list(cls.changes),
         "knows": cls.knows,
         "source": " ".join(cls.source.split()),
-        "options": {
-            key: {"type": kind, "default": value, "help": about} for key, kind, value, about in describe(cls)
-        },
+        "options": _options(cls),
     }
     if json:
         emit(card)
@@ -311,32 +317,24 @@ def show_dataset(name: Annotated[str, typer.Argument(help="e.g. ravdess")], json
     """Show a dataset's card: labels, licence, layout, options, citation."""
     from dataclasses import asdict
 
-    from merbench.cli._console import emit, out
+    from merbench.cli._console import emit
     from merbench.datasets import datasets
-    from merbench.options import describe
 
     cls = datasets[name]
     card: dict[str, Any] = {"name": cls.name, **asdict(cls.card)}
-    card["options"] = {
-        key: {"type": kind, "default": value, "help": about} for key, kind, value, about in describe(cls)
-    }
+    card["options"] = _options(cls)
     if json:
         emit(card)
         return
-    from rich.table import Table
-
-    table = Table(box=None, show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column()
+    rows: list[tuple[str, str]] = []
     for key, value in card.items():
         if key == "options":
-            for option, about in value.items():
-                table.add_row(f":{option}", f"{about['help']} ({about['type']}; default {about['default']})")
+            rows += _option_rows(value)
         elif isinstance(value, dict):
-            table.add_row(key.replace("_", " "), "; ".join(f"{k}: {v}" for k, v in value.items()))
+            rows.append((key.replace("_", " "), "; ".join(f"{k}: {v}" for k, v in value.items())))
         else:
-            table.add_row(key.replace("_", " "), _cell(list(value) if isinstance(value, tuple) else value))
-    out().print(table)
+            rows.append((key.replace("_", " "), _setting(value)))
+    _print_rows(rows)
 
 
 @show.command("protocol")
@@ -344,22 +342,14 @@ def show_protocol(
     name: Annotated[str, typer.Argument(help="A committed protocol, or a TOML file.")], json: AsJson = False
 ) -> None:
     """Show an evaluation protocol: data, merged classes, folds, cells, published counts, citation."""
-    from merbench.cli._console import emit, out
+    from merbench.cli._console import emit
     from merbench.protocols import describe, load_protocol
 
     protocol = load_protocol(name)
     if json:
         emit({**protocol.to_json(), "sha256": protocol.sha256, "bibliography": list(protocol.bibliography)})
         return
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=None, show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column()
-    for key, value in describe(protocol):
-        table.add_row(key, escape(value))
-    out().print(table)
+    _print_rows(describe(protocol))
 
 
 @show.command("recipe")
@@ -367,29 +357,21 @@ def show_recipe(
     name: Annotated[str, typer.Argument(help="A committed recipe, or a TOML file.")], json: AsJson = False
 ) -> None:
     """Show a training recipe with everything that it extends and every default."""
-    from merbench.cli._console import emit, out
+    from merbench.cli._console import emit
     from merbench.training.recipe import load_recipe
 
     recipe = load_recipe(name).to_json()
     if json:
         emit(recipe)
         return
-    from rich.table import Table
-
-    table = Table(box=None, show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column()
     stages = {f"stage.{stage.pop('name')}": stage for stage in recipe.pop("stages")}
+    rows: list[tuple[str, str]] = []
     for key, value in {**recipe, **stages}.items():
-        if isinstance(value, dict):
-            for option, setting in value.items():
-                shown = list(setting) if isinstance(setting, tuple) else setting
-                if isinstance(shown, dict):
-                    shown = [f"{name} = {chosen}" for name, chosen in shown.items()]
-                table.add_row(f"{key}.{option}", _cell(shown))
-        else:
-            table.add_row(key, _cell(value))
-    out().print(table)
+        inner = value.items() if isinstance(value, dict) else [("", value)]
+        for option, setting in inner:
+            shown = [f"{k} = {v}" for k, v in setting.items()] if isinstance(setting, dict) else setting
+            rows.append((f"{key}.{option}".rstrip("."), _setting(shown)))
+    _print_rows(rows)
 
 
 @show.command("study")
