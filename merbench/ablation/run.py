@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from merbench.attacks import parse_attack
 from merbench.datasets import load_dataset
 from merbench.errors import MerbenchError
-from merbench.evaluation.run import evaluate
+from merbench.evaluation.run import PLACEHOLDER, evaluate
 from merbench.files import write_json
 from merbench.hashing import hash_json
+from merbench.models._load import CHECKPOINT
 from merbench.suites.plan import make_plan, parse_corruption
 from merbench.training.run import plan_training, train
 from merbench.types import MediaSpec
@@ -86,11 +88,13 @@ class Ablation:
         del study["train"]["seeds"]
         return {"format": FORMAT, "study": study, "clean": self.clean}
 
-    def model(self, arm: Arm, seed: int) -> Path:
-        """Return where the checkpoint of an arm is."""
+    def model(self, arm: Arm, seed: int, fold: int | str | None = None) -> Path:
+        """Return where the checkpoint of an arm, or of one of its folds, is."""
         if not arm.starts and self.clean is not None:
-            return Path(self.clean.replace("{seed}", str(seed)))
-        return self.folder / "models" / arm.folder / f"seed{seed}"
+            given = self.clean.replace("{seed}", str(seed))
+            return Path(given if fold is None else given.replace(PLACEHOLDER, str(fold)))
+        place = self.folder / "models" / arm.folder / f"seed{seed}"
+        return place if fold is None else place / f"fold{fold}"
 
     def run(self, test: str, arm: Arm, seed: int) -> Path:
         """Return where an arm's answers to a test are."""
@@ -126,33 +130,53 @@ class Ablation:
         if not self.claimed():
             write_json(self.folder / _CLAIM, {"study_id": hash_json(self._asked), **self._asked})
         for seed in seeds:
+            left = {(name, arm.name) for name, arm, _ in self.missing([seed])}
             for arm in self.study.arms:
-                model = self.model(arm, seed)
+                tests = {n: test for n, test in self.study.tests.items() if (n, arm.name) in left}
+                if not tests and not self._is_needed(arm, {other for _, other in left}):
+                    continue
                 tell(f"{arm.name}, seed {seed}")
-                if arm.starts or self.clean is None:
-                    job = self._job(arm, seed)
-                    with progress(f"training {arm.name}, seed {seed}", job.rows) as advance:
-                        train(
-                            job, model, device=self.device, workers=self.workers, progress=advance, tell=tell
-                        )
-                elif not model.is_dir():
-                    raise MerbenchError(
-                        f"there is no clean model {model} for seed {seed}",
-                        fix="give --clean with {seed} in it, or leave it out to train one",
-                    )
-                for name, test in self.study.tests.items():
+                for fold in self.study.folds:
+                    self._train(arm, seed, fold, tell, progress)
+                several = self.study.folds != (None,)
+                model = self.model(arm, seed, PLACEHOLDER if several else None)
+                for name, test in tests.items():
                     plan = self._plan(name, test)
                     with progress(f"evaluating {arm.name}, seed {seed}: {name}", plan.size) as advance:
-                        self._answer(plan, test, str(model), self.run(name, arm, seed), advance)
+                        self._answer(plan, test, str(model), self.run(name, arm, seed), progress=advance)
 
-    def _job(self, arm: Arm, seed: int) -> Job:
-        start = str(self.model(self.study.arms[0], seed)) if arm.starts else None
-        recipe = arm.recipe.with_(seed=seed, start=start)
-        return plan_training(recipe, root=self.root, noise_root=self.noise_root)
+    def _is_needed(self, arm: Arm, left: set[str]) -> bool:
+        """Tell whether others that are left begin with this arm's model."""
+        return not arm.starts and any(other.starts for other in self.study.arms if other.name in left)
 
-    def _answer(
-        self, plan: Plan, test: Test, model: str, out: Path, progress: Callable[[int], None] | None = None
+    def _train(
+        self,
+        arm: Arm,
+        seed: int,
+        fold: int | None,
+        tell: Callable[[str], None],
+        progress: Callable[[str, int], Any],
     ) -> None:
+        model = self.model(arm, seed, fold)
+        if arm.starts or self.clean is None:
+            job = self._job(arm, seed, fold)
+            what = f"training {arm.name}, seed {seed}" + ("" if fold is None else f", fold {fold}")
+            with progress(what, job.rows) as advance:
+                train(job, model, device=self.device, workers=self.workers, progress=advance, tell=tell)
+        elif not model.is_dir():
+            raise MerbenchError(
+                f"there is no clean model {model} for seed {seed}",
+                fix="give --clean with {seed} in it, or leave it out to train one",
+            )
+
+    def _job(self, arm: Arm, seed: int, fold: int | None) -> Job:
+        start = str(self.model(self.study.arms[0], seed, fold)) if arm.starts else None
+        recipe = arm.recipe.with_(seed=seed, start=start)
+        return plan_training(
+            recipe, root=self.root, noise_root=self.noise_root, protocol=self.study.protocol, fold=fold
+        )
+
+    def _answer(self, plan: Plan, test: Test, model: str, out: Path, **how: Any) -> None:
         evaluate(
             plan,
             model,
@@ -161,18 +185,26 @@ class Ablation:
             severities=test.severities,
             device=self.device,
             workers=self.workers,
-            progress=progress,
+            **how,
         )
 
     def _plan(self, name: str, test: Test) -> Plan:
         if name not in self._plans:
-            dataset = test.dataset or self.study.arms[0].recipe.data.dataset
+            protocol = self.study.protocol
+            if protocol is None:
+                named = test.dataset or self.study.arms[0].recipe.data.dataset
+                dataset = load_dataset(named, self.root, MediaSpec(frame_size=test.frame_size))
+                split: str | None = test.split
+            else:
+                dataset = protocol.open(self.root)
+                split = None if protocol.split is None else protocol.split.test
             self._plans[name] = make_plan(
-                load_dataset(dataset, self.root, MediaSpec(frame_size=test.frame_size)),
+                dataset,
                 [parse_corruption(spec, {"noise_root": self.noise_root}) for spec in test.corruptions],
                 test.severities,
-                split=test.split,
+                split=split,
                 limit=test.limit,
+                protocol=None if protocol is None else protocol.facts(),
             )
         return self._plans[name]
 
@@ -183,30 +215,41 @@ class Ablation:
             seeds: of those of the study.
             tell: called with a line per arm.
         """
-        left, total = self.missing(seeds), 0.0
-        for arm in self.study.arms:
-            todo = {seed for _, other, seed in left if other is arm}
-            untrained = [seed for seed in todo if not (self.model(arm, seed) / "checkpoint.json").exists()]
-            seconds = self._training_seconds(arm, seeds[0]) * len(untrained) if untrained else 0.0
-            total += seconds
-            tell(f"{arm.name}: {len(untrained)} to train, about {seconds / 60:.1f} min")
-        for name, test in self.study.tests.items():
-            runs = sum(test_name == name for test_name, _, _ in left)
-            seconds = self._test_seconds(name, test) * runs if runs else 0.0
-            total += seconds
-            tell(f"test '{name}': {runs} runs, about {seconds / 60:.1f} min")
+        left, total, folds = self.missing(seeds), 0.0, self.study.folds
+        with tempfile.TemporaryDirectory() as folder:
+            model, another = Path(folder) / "model", Path(folder) / "another"
+            for arm in self.study.arms:
+                todo = {seed for _, other, seed in left if other is arm}
+                models = [self.model(arm, seed, fold) for seed in todo for fold in folds]
+                untrained = [one for one in models if not (one / CHECKPOINT).exists()]
+                if left and not arm.starts:  # the others begin with what it leaves, and tests ask that
+                    each = self._training_seconds(arm, model, None)
+                else:
+                    each = self._training_seconds(arm, another, str(model)) if untrained else 0.0
+                total += each * len(untrained)
+                tell(f"{arm.name}: {len(untrained)} to train, about {each * len(untrained) / 60:.1f} min")
+            for name, test in self.study.tests.items():
+                runs = sum(test_name == name for test_name, _, _ in left)
+                seconds = self._test_seconds(name, test, str(model)) * runs if runs else 0.0
+                total += seconds
+                tell(f"test '{name}': {runs} runs, about {seconds / 60:.1f} min")
         return total
 
-    def _training_seconds(self, arm: Arm, seed: int) -> float:
-        """Return what one training takes, from `_PROBED` batches that are gone through twice."""
-        # The clean model of the study need not be there yet; any other costs the same.
-        recipe = arm.recipe.with_(seed=seed, start="emollama-base" if arm.starts else None)
-        whole = plan_training(recipe, root=self.root, noise_root=self.noise_root)
+    def _training_seconds(self, arm: Arm, out: Path, start: str | None) -> float:
+        """Return what one training takes, from `_PROBED` batches gone through twice; leave the model."""
+        recipe = arm.recipe.with_(start=start)
+        whole = plan_training(
+            recipe,
+            root=self.root,
+            noise_root=self.noise_root,
+            protocol=self.study.protocol,
+            fold=self.study.folds[0],
+        )
         stage = dataclasses.replace(recipe.stages[0], epochs=2)
         rows = whole.splits.train[stage.name][: _PROBED * recipe.training.batch_size]
         few = dataclasses.replace(
             whole,
-            recipe=dataclasses.replace(recipe, stages=(stage,)),
+            recipe=dataclasses.replace(whole.recipe, stages=(stage,)),
             splits=dataclasses.replace(
                 whole.splits,
                 train={stage.name: rows},
@@ -215,14 +258,13 @@ class Ablation:
             ),
         )
         clock = _Clock()
-        with tempfile.TemporaryDirectory() as folder:
-            out = Path(folder) / "probe"
-            train(few, out, device=self.device, workers=self.workers, progress=clock.tick)
+        shutil.rmtree(out, ignore_errors=True)
+        train(few, out, device=self.device, workers=self.workers, progress=clock.tick)
         first, again = clock.halves()
         distinct = len({u.id for part in whole.splits.train.values() for u in part})
         return distinct * max(0.0, first - again) + whole.rows * again
 
-    def _test_seconds(self, name: str, test: Test) -> float:
+    def _test_seconds(self, name: str, test: Test, model: str) -> float:
         """Return what one run of a test takes, from a few samples."""
         plan = self._plan(name, test)
         seconds = 0.0
@@ -230,7 +272,8 @@ class Ablation:
             few = dataclasses.replace(plan, utterances=plan.utterances[:limit])
             with tempfile.TemporaryDirectory() as folder:
                 started = time.perf_counter()
-                self._answer(few, test, "emollama-base", Path(folder) / "probe")
+                # Its answers are thrown away: it may have seen the samples.
+                self._answer(few, test, model, Path(folder) / "probe", allow_contaminated=True)
                 seconds = (time.perf_counter() - started) / few.size * plan.size
         return seconds
 

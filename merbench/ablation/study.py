@@ -11,6 +11,7 @@ from merbench.attacks import parse_attack
 from merbench.corruption import corruptions
 from merbench.errors import MerbenchError
 from merbench.options import split_spec
+from merbench.protocols import Protocol, load_protocol
 from merbench.strict import Shelf, read, read_value, require
 from merbench.training.recipe import Recipe, load_recipe
 from merbench.types import SEVERITIES
@@ -24,15 +25,21 @@ class Train:
 
     `clean` is the recipe of the clean model that all others begin with, `control` the one that goes on with
     clean data, and `recipes` are those that are compared with it. A recipe of one's own is a path that starts
-    from the study's folder.
+    from the study's folder. `dataset` and `frame_size` take the place of what control and recipes say.
+    `protocol`, a name or a path as well, takes that of the clean recipe too; with its folds, everything is a
+    model per fold.
     """
 
     clean: str = "clean"
     control: str = "control"
     recipes: tuple[str, ...]
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    dataset: str | None = None
+    frame_size: int | None = None
+    protocol: str | None = None
 
     def __post_init__(self) -> None:
+        require(self.dataset is None or self.protocol is None, "the protocol says what the dataset is")
         require(bool(self.recipes), "recipes cannot be empty")
         require(len(set(self.seeds)) == len(self.seeds) > 0, "seeds are different and at least one")
 
@@ -107,6 +114,7 @@ class Study:
     train: Train
     arms: tuple[Arm, ...]
     tests: dict[str, Test]
+    protocol: Protocol | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the study with every recipe in full: what a folder of results is a study of."""
@@ -116,7 +124,14 @@ class Study:
             "train": dataclasses.asdict(self.train),
             "arms": [{"name": arm.name, "recipe": arm.recipe.to_json()} for arm in self.arms],
             "tests": {name: dataclasses.asdict(test) for name, test in self.tests.items()},
+            **({} if self.protocol is None else {"protocol": self.protocol.to_json()}),
         }
+
+    @property
+    def folds(self) -> tuple[int | None, ...]:
+        """The folds that every arm has a model for; ``None`` alone if there are none."""
+        members = () if self.protocol is None or self.protocol.folds is None else self.protocol.folds.members
+        return tuple(range(1, 1 + len(members))) or (None,)
 
 
 def load_study(name: str) -> Study:
@@ -134,8 +149,15 @@ def load_study(name: str) -> Study:
         raise MerbenchError(f"{path} has no test", fix="add a table [test.NAME]")
     arms = [
         Arm("clean", _recipe(train.clean, path), starts=False),
-        *(Arm(_title(name), _recipe(name, path)) for name in (train.control, *train.recipes)),
+        *(
+            Arm(_title(name), _recipe(name, path).with_(dataset=train.dataset, frame_size=train.frame_size))
+            for name in (train.control, *train.recipes)
+        ),
     ]
+    protocol = None
+    if train.protocol is not None:
+        given = train.protocol
+        protocol = load_protocol(str(path.parent / given) if given.endswith(".toml") else given)
     if "families" in tables:
         arms += _without_families(read(Families, tables["families"], "families", path), arms, path)
     return Study(
@@ -143,8 +165,22 @@ def load_study(name: str) -> Study:
         about=read_value(tables.get("about", ""), str, "about", path),
         train=train,
         arms=tuple(arms),
-        tests={key: read(Test, table, f"test.{key}", path) for key, table in tests.items()},
+        tests={
+            key: _fitting(read(Test, table, f"test.{key}", path), protocol, path)
+            for key, table in tests.items()
+        },
+        protocol=protocol,
     )
+
+
+def _fitting(test: Test, protocol: Protocol | None, path: Path) -> Test:
+    if protocol is not None and (test.dataset or test.attacks):
+        what = "dataset" if test.dataset else "attacks"
+        raise MerbenchError(
+            f"{path} has a protocol, and a test with {what}",
+            fix="leave that out: models of folds are tested on what the protocol tests, with natural noise",
+        )
+    return test
 
 
 def _recipe(name: str, study: Path) -> Recipe:

@@ -15,6 +15,9 @@ def train(
     recipe: Annotated[str, typer.Option(help="A recipe ('merbench list recipes') or a TOML file.")],
     out: Annotated[Path, typer.Option(help="The folder to write.")],
     dataset: Annotated[str | None, typer.Option(help="Instead of the recipe's own, as for 'eval'.")] = None,
+    frame_size: Annotated[
+        int | None, typer.Option(help="Side of the frames in pixels, instead of the recipe's own.", min=1)
+    ] = None,
     protocol: ProtocolName = None,
     fold: Annotated[
         int | None, typer.Option(help="Of the protocol: the fold, from 1, that the model is not to see.")
@@ -50,7 +53,9 @@ def train(
     if protocol is not None and dataset is not None:
         raise MerbenchError(f"protocol '{protocol}' fixes the dataset", fix="leave --dataset out")
     job = plan_training(
-        load_recipe(recipe).with_(dataset=dataset, seed=seed, precision=precision, start=start),
+        load_recipe(recipe).with_(
+            dataset=dataset, frame_size=frame_size, seed=seed, precision=precision, start=start
+        ),
         root=root,
         noise_root=noise_root,
         protocol=None if protocol is None else load_protocol(protocol),

@@ -20,6 +20,7 @@ from merbench.attacks._queries import Queries
 from merbench.attacks._scores import Judge
 from merbench.errors import MerbenchError
 from merbench.evaluation.attack_curves import MUST_MATCH, SAME_THREAT, SLACK, curve_defects
+from merbench.hashing import hash_json
 from merbench.models import Answered, Differentiable
 from merbench.options import has_option
 from merbench.rng import Stream
@@ -114,13 +115,16 @@ def probe(attacked: Attacked) -> list[dict[str, Any]]:
     """
     right = [victims for _, victims in islice(_right(attacked), -(-PROBE // ROWS))]
     severity = sorted(attacked.severities)[len(attacked.severities) // 2]
+    weaker: dict[str, float] = {}
     found = []
     for attack in attacked.attacks:
         groups = right if any(map(any, _reached(attack, right, attack.budget(severity)))) else []
         found.append(
             {
                 "rows": sum(map(len, groups)),
-                "checks": [check._asdict() for check in _checks(attack, groups, severity)] if groups else [],
+                "checks": [check._asdict() for check in _checks(attack, groups, severity, weaker)]
+                if groups
+                else [],
                 "word_error_rate": _word_error_rate(attack, groups, attack.budget(severity)),
             }
         )
@@ -168,7 +172,10 @@ def _right(attacked: Attacked) -> Iterator[tuple[list[int], Victims]]:
             yield from attacked.victims(chunk)
 
 
-def _checks(attack: Attack, groups: Sequence[Victims], severity: int) -> Iterator[Check]:
+def _checks(
+    attack: Attack, groups: Sequence[Victims], severity: int, weaker: dict[str, float]
+) -> Iterator[Check]:
+    """Yield the checks of one attack; `weaker` keeps what the attacks it is held against leave right."""
     adapter = groups[0].target.adapter
     budget = attack.budget(severity)
     rows = sum(map(len, groups))
@@ -196,13 +203,15 @@ def _checks(attack: Attack, groups: Sequence[Victims], severity: int) -> Iterato
         return
     altered = attack.alters(adapter.uses)
     for spec in ("fgsm", f"square:queries={_QUERIES}"):
-        weaker = _of_same_threat(spec, attack)
-        if weaker is not None:
-            other, _ = _accuracy(weaker, groups, budget)
+        one = _of_same_threat(spec, attack)
+        if one is not None:
+            what = hash_json([one.name, one.identity()])
+            if what not in weaker:
+                weaker[what], _ = _accuracy(one, groups, budget)
             yield Check(
-                f"at least as strong as {weaker.name}",
-                usual <= other + one_row,
-                f"{usual:.3f} right at severity {severity}, {other:.3f} under {weaker.name}",
+                f"at least as strong as {one.name}",
+                usual <= weaker[what] + one_row,
+                f"{usual:.3f} right at severity {severity}, {weaker[what]:.3f} under {one.name}",
             )
     left, _ = _accuracy(attack, groups, EVERYTHING)
     if set(altered) == set(adapter.uses):

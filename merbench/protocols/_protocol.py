@@ -222,13 +222,16 @@ class Protocol:
         """Return what `open` does of a dataset that is open already."""
         return view(dataset, self.merge, None if self.folds is None else self._folds())
 
-    def open_for_training(self, root: Path | None, fold: int | None) -> Dataset:
+    def open_for_training(
+        self, root: Path | None, fold: int | None, media: MediaSpec | None = None
+    ) -> Dataset:
         """Return the dataset to train a model on; `parts` says which splits are for what.
 
         Args:
             root: as `open` takes it.
             fold: the fold, from 1, that the model is not to see: then the splits are ``train``, ``test``
                 and, if a fold is for validation, ``validation``.
+            media: what media are to be, instead of the protocol's own.
 
         Raises:
             MerbenchError: there is no such fold, or one must be named and is not; or as `open`.
@@ -244,7 +247,7 @@ class Protocol:
                 f"protocol '{self.name}' has no fold {fold}",
                 fix=f"its folds are 1 to {count}" if count else "it has none: leave --fold out",
             )
-        dataset = load_dataset(self.dataset, root, self.media)
+        dataset = load_dataset(self.dataset, root, media or self.media)
         return view(dataset, self.merge, None if self.folds is None else self._folds(fold))
 
     def _folds(self, fold: int | None = None) -> FoldsOfView:

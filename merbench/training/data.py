@@ -16,7 +16,7 @@ from merbench.rng import Stream, derive_key, torch_seed
 from merbench.types import Batch, Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from merbench.corruption import Corruption
     from merbench.datasets import Dataset
@@ -145,6 +145,10 @@ class Hardening:
     seed: int
     pool: Pool
 
+    def versions(self, utterance: Utterance, epochs: int) -> frozenset[int]:
+        """Return which versions of an utterance so many epochs take."""
+        return frozenset(self.version(utterance, epoch) for epoch in range(epochs))
+
     def version(self, utterance: Utterance, epoch: int) -> int:
         """Return which version of an utterance an epoch takes: `CLEAN`, or a number up to ``draws``."""
         noisy = self._stream(utterance, "share", epoch).one_uniform() < self.noise.share
@@ -185,17 +189,34 @@ def make_corruptions(noise: recipe.Noise, noise_root: Any) -> tuple[Corruption, 
 
 
 class Examples:
-    """What the network reads of utterances: each is decoded once, or every time without `keep`."""
+    """What the network reads of utterances: each is decoded once, or every time without `keep`.
+
+    Args:
+        dataset: whose utterances they are.
+        trainable: the network.
+        hardening: what corrupts them, if anything does.
+        ahead: which versions of an utterance will be asked for: they are made when it is first decoded.
+        keep: whether what was made is kept in memory.
+        workers: threads that decode.
+    """
 
     def __init__(
-        self, dataset: Dataset, trainable: Trainable, hardening: Hardening | None, *, keep: bool, workers: int
+        self,
+        dataset: Dataset,
+        trainable: Trainable,
+        hardening: Hardening | None,
+        ahead: Callable[[Utterance], Collection[int]],
+        *,
+        keep: bool,
+        workers: int,
     ) -> None:
         self._dataset = dataset
         self._trainable = trainable
         self._hardening = hardening
+        self._ahead = ahead
         self._keep = keep
         self._workers = workers
-        self._kept: dict[str, Sequence[Any]] = {}
+        self._kept: dict[str, dict[int, Any]] = {}
         self._made = 0
         self.seconds = 0.0
         """How long preparing has taken so far."""
@@ -219,23 +240,28 @@ class Examples:
         started = time.perf_counter()
         with ThreadPoolExecutor(self._workers) as pool:
             if not self._keep:
-                made = list(pool.map(lambda item: self._prepare(item[0], (item[1],))[0], wanted))
+                made = list(pool.map(lambda item: self._prepare(item[0], {item[1]})[item[1]], wanted))
                 self._made += len(made)
             else:
-                new = {u.id: u for u, _ in wanted if u.id not in self._kept}
-                every = tuple(range(1 + (self._hardening.noise.draws if self._hardening else 0)))
-                prepared = pool.map(lambda u: self._prepare(u, every), new.values())
-                self._kept.update(zip(new, prepared, strict=True))
+                new = {u.id: u for u, version in wanted if version not in self._kept.get(u.id, ())}
+                asked: dict[str, set[int]] = {}
+                for u, version in wanted:
+                    asked.setdefault(u.id, set()).add(version)
+                prepared = pool.map(
+                    lambda u: self._prepare(u, asked[u.id].union(self._ahead(u))), new.values()
+                )
+                for name, versions in zip(new, prepared, strict=True):
+                    self._kept.setdefault(name, {}).update(versions)
                 made = [self._kept[u.id][version] for u, version in wanted]
                 self._made += len(new)
         self.seconds += time.perf_counter() - started
         return made
 
-    def _prepare(self, utterance: Utterance, versions: Sequence[int]) -> list[Any]:
+    def _prepare(self, utterance: Utterance, versions: Collection[int]) -> dict[int, Any]:
         sample, wants = self._dataset.load(utterance), self._trainable.wants
-        hardening, made = self._hardening, list[Any]()
+        hardening, made = self._hardening, dict[int, Any]()
         for version in versions:
             batch = Batch.of([sample]) if hardening is None else hardening.corrupt(sample, version)
             media = conform(batch, sample_rate=wants.sample_rate, frame_size=wants.frame_size)
-            made += self._trainable.prepare(media, [utterance])
+            (made[version],) = self._trainable.prepare(media, [utterance])
         return made

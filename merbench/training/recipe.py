@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from merbench.errors import MerbenchError
 from merbench.strict import Shelf, read, read_value, require
@@ -43,7 +43,8 @@ class Data:
     `train`, `validation` and `test` name splits of the dataset. Several names are tried in order; a number
     among them takes this share of the training split's speakers instead, chosen by a hash.
     `speaker_disjoint` refuses a validation split whose speakers are also trained on. `keep` holds prepared
-    examples in memory; without it media are decoded again in every epoch.
+    examples in memory; without it media are decoded again in every epoch. `frame_size` is the side of the
+    frames in pixels at which noise is laid over them, by default that of every suite.
     """
 
     dataset: str
@@ -52,8 +53,10 @@ class Data:
     test: tuple[str | float, ...] = ("test",)
     speaker_disjoint: bool = True
     keep: bool = True
+    frame_size: int | None = None
 
     def __post_init__(self) -> None:
+        require(self.frame_size is None or self.frame_size >= 1, "frame_size is at least 1")
         for share in (*self.validation, *self.test):
             require(isinstance(share, str) or 0 < share < 1, f"a share of speakers cannot be {share}")
 
@@ -197,17 +200,21 @@ class Recipe:
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as it enters a checkpoint: every key, defaults included, of the tables it has."""
         absent = {key for key in ("adversarial", "noise_aware") if getattr(self, key) is None}
-        return {key: value for key, value in dataclasses.asdict(self).items() if key not in absent}
+        told = {key: value for key, value in dataclasses.asdict(self).items() if key not in absent}
+        if self.data.frame_size is None:
+            del told["data"]["frame_size"]
+        return told
 
     def with_(
         self,
         *,
         dataset: str | None = None,
+        frame_size: int | None = None,
         seed: int | None = None,
         precision: str | None = None,
         start: str | None = None,
     ) -> Recipe:
-        """Return the recipe with what the command line says instead; ``None`` changes nothing.
+        """Return the recipe with what somebody says instead; ``None`` changes nothing.
 
         `start` is the model's option of that name.
 
@@ -217,15 +224,18 @@ class Recipe:
         if precision not in (None, *get_args(Precision)):
             known = " or ".join(get_args(Precision))
             raise MerbenchError(f"--precision cannot be '{precision}' in training", fix=f"write {known}")
-        training = {"seed": seed, "precision": precision}
-        changed = {key: value for key, value in training.items() if value is not None}
+        training = _given(seed=seed, precision=precision)
         begun = {} if start is None else {"start": start}
         return dataclasses.replace(
             self,
             model=dataclasses.replace(self.model, options={**self.model.options, **begun}),
-            data=self.data if dataset is None else dataclasses.replace(self.data, dataset=dataset),
-            training=dataclasses.replace(self.training, **cast("Any", changed)),
+            data=dataclasses.replace(self.data, **_given(dataset=dataset, frame_size=frame_size)),
+            training=dataclasses.replace(self.training, **training),
         )
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def load_recipe(name: str) -> Recipe:

@@ -20,7 +20,7 @@ from merbench.options import canonical
 from merbench.rng import torch_seed
 from merbench.training._trainable import load_trainable
 from merbench.training.data import CLEAN, Examples, Hardening, make_corruptions, make_splits
-from merbench.types import Pool
+from merbench.types import MediaSpec, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -140,12 +140,18 @@ def plan_training(
     """
     noise = () if recipe.noise is None else make_corruptions(recipe.noise, noise_root)
     if protocol is None:
-        dataset, followed = load_dataset(recipe.data.dataset, root), None
+        dataset, followed = load_dataset(recipe.data.dataset, root, _spec(recipe, MediaSpec())), None
     else:
-        dataset, followed = protocol.open_for_training(root, fold), protocol.followed(fold)
+        dataset = protocol.open_for_training(root, fold, _spec(recipe, protocol.media))
+        followed = protocol.followed(fold)
         data = dataclasses.replace(recipe.data, dataset=protocol.dataset, **protocol.parts())
         recipe = dataclasses.replace(recipe, data=data)
     return Job(recipe, dataset, make_splits(dataset, recipe), noise, followed)
+
+
+def _spec(recipe: Recipe, media: MediaSpec) -> MediaSpec:
+    size = recipe.data.frame_size
+    return media if size is None else dataclasses.replace(media, frame_size=size)
 
 
 def train(
@@ -198,16 +204,19 @@ def train(
             return state
         trainable = _build(job.recipe, job.dataset.labels, str(joined.device))
         prepared = partial(Examples, job.dataset, trainable, keep=job.recipe.data.keep, workers=workers)
-        validating, together = job.hardening("validation"), settings.batch_size // settings.accumulation
-        held_out, unseen = prepared(validating), prepared(None)
-        judged = [(u, CLEAN) for u in splits.validation]
-        judged += [] if validating is None else [(u, 1) for u in splits.validation]
+        training, validating = job.hardening("train"), job.hardening("validation")
+        epochs = max(stage.epochs for stage in job.recipe.stages)
+        versions = (CLEAN,) if validating is None else (CLEAN, 1)
+        learned = prepared(training, lambda u: (CLEAN,) if training is None else training.versions(u, epochs))
+        held_out, unseen = prepared(validating, lambda _: versions), prepared(None, lambda _: (CLEAN,))
+        together = settings.batch_size // settings.accumulation
+        judged = [(u, version) for version in versions for u in splits.validation]
         checkpoints, record = Checkpoints(folder), job.record
         loop = Loop(
             trainable,
             job.recipe,
             splits,
-            prepared(job.hardening("train")),
+            learned,
             lambda: score(trainable, held_out, judged, joined, together),
             joined,
             checkpoints,
