@@ -28,6 +28,9 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 FEWEST_UNITS = 8
 """Sandwich variances need units: below this even their small-sample correction is not to be trusted."""
 
+_NO_ERROR = 1e-6
+"""A standard error of log-odds or accuracies that no benchmark is large enough for: what rounding makes of 0."""
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
@@ -94,7 +97,7 @@ def regress(
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # what they warn of is refused below
         fitted = _gee(endog, exog, who, trials) if kind == "gee" else _mixed(endog, exog, who)
-    if fitted is None or not np.isfinite(fitted[1]).all() or (fitted[1] <= 0).any():
+    if fitted is None or not (np.isfinite(fitted[1]) & (fitted[1] > _NO_ERROR)).all():
         raise MerbenchError(
             f"the {kind} regression has no solution here (a model that answers alike everywhere, or too few "
             "samples)",
