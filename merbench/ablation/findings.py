@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from merbench.evaluation.result import read_result
 from merbench.evaluation.robustness import nested_weights
-from merbench.evaluation.summary import tree_path
+from merbench.evaluation.summary import intensity_levels, tree_path
 from merbench.statistics.compare import compare, holm
 from merbench.statistics.hypotheses import non_inferiority
 from merbench.statistics.intervals import paired_interval, single_interval
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from merbench.statistics.hypotheses import Hypothesis
     from merbench.statistics.intervals import Interval
     from merbench.statistics.panel import Panel
+    from merbench.statistics.scores import Quantity
 
 METRIC = "uar"
 
@@ -34,40 +36,66 @@ METRIC = "uar"
 class Line:
     """One arm against the control.
 
-    `clean` is its figure without noise and `noisy` those under each group; `cost` and `gains` are differences
-    to the control, `adjusted` the p values of the gains after Holm's correction over all arms of a group.
+    `clean` is its figure without noise and `cost` how far that is from the control's; `noisy` is its figure
+    under each group of noise, and `lost` its robustness score there, what noise takes from it. `gains` and
+    `spared` are the differences of those two to the control: above 0 the arm scores higher, above 0 it loses
+    less. Their `p_adjusted` is after Holm's correction over all arms.
     """
 
     arm: str
     clean: Interval
     noisy: dict[str, Interval]
+    lost: dict[str, Interval]
     cost: Interval | None
     gains: dict[str, Interval]
-    adjusted: dict[str, float | None]
+    spared: dict[str, Interval]
     verdict: Hypothesis | None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON."""
+        by_group = {name: getattr(self, name) for name in ("noisy", "lost", "gains", "spared")}
         return {
             "arm": self.arm,
             "clean": self.clean.to_json(),
-            "noisy": {group: interval.to_json() for group, interval in self.noisy.items()},
             "cost": None if self.cost is None else self.cost.to_json(),
-            "gains": {group: interval.to_json() for group, interval in self.gains.items()},
-            "adjusted": self.adjusted,
+            **{
+                name: {group: interval.to_json() for group, interval in intervals.items()}
+                for name, intervals in by_group.items()
+            },
             "verdict": None if self.verdict is None else self.verdict.to_json(),
         }
 
 
 @dataclass(frozen=True, slots=True)
+class Level:
+    """Accuracy of an arm on the samples of one expressed intensity, and its difference to the control."""
+
+    arm: str
+    intensity: str
+    clean: Interval
+    noisy: Interval
+    gain: Interval | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON."""
+        return {
+            "arm": self.arm,
+            "intensity": self.intensity,
+            "clean": self.clean.to_json(),
+            "noisy": self.noisy.to_json(),
+            "gain": None if self.gain is None else self.gain.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class TestFindings:
-    """Everything about one test; `intensity` has per arm the accuracies by expressed intensity."""
+    """Everything about one test; `intensity` holds the arms by level, where samples have any."""
 
     name: str
     groups: tuple[str, ...]
     lines: tuple[Line, ...]
     comparison: Comparison
-    intensity: dict[str, dict[str, tuple[float, float]]]
+    intensity: tuple[Level, ...]
     runs: dict[str, str]
     """Hash of the predictions of every run, by its folder below the study's."""
 
@@ -77,7 +105,7 @@ class TestFindings:
             "name": self.name,
             "lines": [line.to_json() for line in self.lines],
             "comparison": self.comparison.to_json(),
-            "intensity": self.intensity,
+            "intensity": [level.to_json() for level in self.intensity],
             "runs": self.runs,
         }
 
@@ -94,16 +122,16 @@ def _find(ablation: Ablation, name: str, test: Test, seeds: Sequence[int], permu
     panel = load_panel([f"{arm}={','.join(map(str, runs))}" for arm, runs in folders.items()])
     scopes = _scopes(panel, test)
     lines = [_line(panel, m, scopes, test.margin) for m in range(len(arms))]
-    results = {run: read_result(run) for runs in folders.values() for run in runs}
     return TestFindings(
         name=name,
         groups=tuple(scopes),
-        lines=tuple(_adjusted(lines, tuple(scopes))),
+        lines=tuple(_adjusted(lines)),
         comparison=compare(panel, hypotheses=True, margin=test.margin, permutations=permutations),
-        intensity={arm: _intensity([results[run] for run in runs]) for arm, runs in folders.items()},
+        intensity=tuple(_by_intensity(panel)),
         runs={
-            run.relative_to(ablation.folder).as_posix(): result["predictions"]["sha256"]
-            for run, result in results.items()
+            run.relative_to(ablation.folder).as_posix(): read_result(run)["predictions"]["sha256"]
+            for runs in folders.values()
+            for run in runs
         },
     )
 
@@ -128,85 +156,127 @@ def _scopes(panel: Panel, test: Test) -> dict[str, Scope]:
 
 
 def _line(panel: Panel, m: int, scopes: dict[str, Scope], margin: float) -> Line:
-    first = m == 0
+    def own(quantity: Quantity) -> dict[str, Interval]:
+        return {
+            g: single_interval(panel, m, metric=METRIC, quantity=quantity, scope=s) for g, s in scopes.items()
+        }
 
-    def gain(scope: Scope) -> Interval:
-        return paired_interval(panel, m, 0, metric=METRIC, quantity="noisy", scope=scope)
+    def against(quantity: Quantity, *, turned: bool = False) -> dict[str, Interval]:
+        pair = (0, m) if turned else (m, 0)
+        return {
+            g: paired_interval(panel, *pair, metric=METRIC, quantity=quantity, scope=s)
+            for g, s in scopes.items()
+            if m
+        }
 
-    cost = None if first else paired_interval(panel, m, 0, metric=METRIC, quantity="clean")
+    cost = paired_interval(panel, m, 0, metric=METRIC, quantity="clean") if m else None
     return Line(
         arm=panel.models[m].name,
         clean=single_interval(panel, m, metric=METRIC, quantity="clean"),
-        noisy={g: single_interval(panel, m, metric=METRIC, scope=s) for g, s in scopes.items()},
+        noisy=own("noisy"),
+        lost=own("drop"),
         cost=cost,
-        gains={} if first else {g: gain(s) for g, s in scopes.items()},
-        adjusted={},
+        gains=against("noisy"),
+        spared=against("drop", turned=True),
         verdict=None if cost is None else non_inferiority(cost, margin),
     )
 
 
-def _adjusted(lines: Sequence[Line], groups: Sequence[str]) -> Iterator[Line]:
-    """Correct the gains of each group over all arms."""
-    found: list[dict[str, float | None]] = [{} for _ in lines]
-    for group in groups:
-        tested = [
-            i for i, line in enumerate(lines) if group in line.gains and line.gains[group].p is not None
-        ]
-        p = holm([lines[i].gains[group].p or 0.0 for i in tested])
-        for i, value in zip(tested, p, strict=True):
-            found[i][group] = float(value)
-    for line, adjusted in zip(lines, found, strict=True):
-        yield dataclasses.replace(line, adjusted=adjusted)
-
-
-def _intensity(results: Sequence[dict[str, Any]]) -> dict[str, tuple[float, float]]:
-    """Return the accuracies, clean and noisy, by expressed intensity: means over seeds; empty without."""
-    found = [result["metrics"]["groups"]["intensity"] for result in results]
-    if None in found:
-        return {}
-    scores = [{name: g["robustness"]["accuracy"] for name, g in one["groups"].items()} for one in found]
-    return {
-        name: (
-            fmean(by_name[name]["clean"] for by_name in scores),
-            fmean(by_name[name]["noisy"] for by_name in scores),
+def _adjusted(lines: Sequence[Line]) -> Iterator[Line]:
+    """Correct the differences under each group over all arms."""
+    for line in lines:
+        yield dataclasses.replace(
+            line,
+            gains={
+                group: _corrected(one, [other.gains[group] for other in lines if other.gains])
+                for group, one in line.gains.items()
+            },
+            spared={
+                group: _corrected(one, [other.spared[group] for other in lines if other.spared])
+                for group, one in line.spared.items()
+            },
         )
-        for name in sorted(scores[0])
-    }
+
+
+def _corrected(one: Interval, all_arms: Sequence[Interval]) -> Interval:
+    tested = [interval for interval in all_arms if interval.p is not None]
+    if one.p is None:
+        return one
+    place = next(i for i, interval in enumerate(tested) if interval is one)
+    return dataclasses.replace(one, p_adjusted=float(holm([i.p or 0.0 for i in tested])[place]))
+
+
+def _by_intensity(panel: Panel) -> Iterator[Level]:
+    levels = np.array(intensity_levels(panel.runs[0].grid.extra), dtype=object)
+    known = sorted({str(level) for level in levels if level is not None})
+    for level in known if len(known) > 1 else ():
+        part = panel.of_samples(levels == level)
+        for m, model in enumerate(part.models):
+            yield Level(
+                arm=model.name,
+                intensity=level,
+                clean=single_interval(part, m, metric="accuracy", quantity="clean"),
+                noisy=single_interval(part, m, metric="accuracy"),
+                gain=paired_interval(part, m, 0, metric="accuracy") if m else None,
+            )
 
 
 def tables(found: TestFindings) -> list[Table]:
     """Return the findings of a test as tables."""
-    return [_gains(found), _hypotheses(found), *_intensities(found), *_ranking(found)]
+    return [_gains(found), _robustness(found), _hypotheses(found), *_intensities(found), *_ranking(found)]
 
 
 def _gains(found: TestFindings) -> Table:
-    control = found.lines[0]
     columns = ["way of hardening", "clean", "cost"]
     columns += [f"{what} {group}" for group in found.groups for what in ("under", "gain")]
     rows = []
     for line in found.lines:
         cells = [line.arm, _percent(line.clean), "" if line.cost is None else points(line.cost)]
         for group in found.groups:
-            cells += [_percent(line.noisy[group]), _gain(line, group)]
+            cells += [_percent(line.noisy[group]), _difference(line.gains.get(group))]
         rows.append(Row(tuple(cells)))
-    clean = control.clean
     return Table(
         name=f"ablation-{found.name}",
-        title=f"{found.name}: UAR in percent, and differences to '{control.arm}' in points",
+        title=f"{found.name}: UAR in percent, and differences to '{found.lines[0].arm}' in points",
         columns=tuple(columns),
         rows=tuple(rows),
-        caption=f"{100 * clean.level:g} % intervals over {clean.n_units} {clean.unit}s and "
-        f"{clean.seeds[0]} training seeds, crossed; * p <= {1 - clean.level:.2g} after Holm's "
-        "correction over each column.",
+        caption=_basis(found),
     )
 
 
-def _gain(line: Line, group: str) -> str:
-    if group not in line.gains:
+def _robustness(found: TestFindings) -> Table:
+    rows = []
+    for line in found.lines:
+        cells = [line.arm]
+        for group in found.groups:
+            cells += [_percent(line.lost[group]), _difference(line.spared.get(group))]
+        rows.append(Row(tuple(cells)))
+    return Table(
+        name=f"ablation-{found.name}-robustness",
+        title=f"{found.name}: robustness score (clean - noisy UAR, smaller is better), "
+        f"and how many points less of it than '{found.lines[0].arm}'",
+        columns=(
+            "way of hardening",
+            *(f"{what} {group}" for group in found.groups for what in ("lost under", "less lost")),
+        ),
+        rows=tuple(rows),
+        caption=_basis(found),
+    )
+
+
+def _basis(found: TestFindings) -> str:
+    clean = found.lines[0].clean
+    return (
+        f"{100 * clean.level:g} % intervals over {clean.n_units} {clean.unit}s and {clean.seeds[0]} training "
+        f"seeds, crossed; * p <= {1 - clean.level:.2g} after Holm's correction over each column."
+    )
+
+
+def _difference(interval: Interval | None) -> str:
+    if interval is None:
         return ""
-    interval, p = line.gains[group], line.adjusted.get(group)
-    shown = p is not None and p <= 1 - interval.level + 1e-12
-    return f"{points(interval)}{' *' if shown else ''}"
+    corrected = interval.p_adjusted is not None and interval.shown
+    return f"{points(interval)}{' *' if corrected else ''}"
 
 
 def _percent(interval: Interval) -> str:
@@ -226,20 +296,30 @@ def _hypotheses(found: TestFindings) -> Table:
 
 
 def _intensities(found: TestFindings) -> Iterator[Table]:
-    levels = sorted({level for by_level in found.intensity.values() for level in by_level})
+    levels = list(dict.fromkeys(level.intensity for level in found.intensity))
     if levels:
+        by_place = {(one.arm, one.intensity): one for one in found.intensity}
+        rows = []
+        for line in found.lines:
+            cells = [line.arm]
+            for level in levels:
+                one = by_place[line.arm, level]
+                cells += [
+                    _percent(one.clean),
+                    _percent(one.noisy),
+                    "" if one.gain is None else points(one.gain),
+                ]
+            rows.append(Row(tuple(cells)))
         yield Table(
             name=f"ablation-{found.name}-intensity",
-            title=f"{found.name}: accuracy in percent by expressed intensity, mean over training seeds",
+            title=f"{found.name}: accuracy in percent by expressed intensity, and differences to "
+            f"'{found.lines[0].arm}' under all noise in points",
             columns=(
                 "way of hardening",
-                *(f"{level} {what}" for level in levels for what in ("clean", "noisy")),
+                *(f"{level} {what}" for level in levels for what in ("clean", "noisy", "gain")),
             ),
-            rows=tuple(
-                Row((arm, *(f"{100 * value:.1f}" for level in levels for value in by_level[level])))
-                for arm, by_level in found.intensity.items()
-            ),
-            caption="Descriptive: no test is made here.",
+            rows=tuple(rows),
+            caption="Every interval for itself: these are not corrected.",
         )
 
 

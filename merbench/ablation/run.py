@@ -290,8 +290,13 @@ class _Clock:
         self._ticks.append((time.perf_counter(), rows))
 
     def halves(self) -> tuple[float, float]:
-        """Return the seconds per row of the first half, which prepared them, and of the second."""
+        """Return the seconds per row of the first half, which prepared them, and of the second.
+
+        Before the first batch is done, libraries are loaded: it counts only if it is alone.
+        """
         middle = len(self._ticks) // 2
+        begun = 0 if middle == 1 else 1
+        start = self._ticks[0][0] if begun else self._started
         (split, _), (end, _) = self._ticks[middle - 1], self._ticks[-1]
-        rows = [sum(n for _, n in part) for part in (self._ticks[:middle], self._ticks[middle:])]
-        return (split - self._started) / rows[0], (end - split) / rows[1]
+        rows = [sum(n for _, n in part) for part in (self._ticks[begun:middle], self._ticks[middle:])]
+        return (split - start) / rows[0], (end - split) / rows[1]

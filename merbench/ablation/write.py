@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from merbench.ablation.findings import TestFindings
     from merbench.ablation.run import Ablation
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of ``ablation.json``; raised when a field changes its meaning."""
 
 

@@ -10,7 +10,10 @@ import typer
 
 from merbench.cli._arguments import AsJson, Workers
 
-_MODELS = ("majority", "late-fusion", "emollama-base")
+_MODELS = ("majority", "late-fusion", "emollama-base", "emollama-pgd")
+_REFERENCE, *_ = _ATTACKED = _MODELS[2:]
+_ATTACKED_SAMPLES = 32
+_BUDGETS = (2, 4)
 
 
 def demo(
@@ -19,7 +22,8 @@ def demo(
     workers: Workers = 2,
     json: AsJson = False,
 ) -> None:
-    """Corrupt, verify, score three models, compare them and draw it; needs no data and no network."""
+    """Corrupt, verify, score four models, compare them, attack two; needs no data, no network."""
+    from merbench.attacks import parse_attack
     from merbench.cli._arguments import open_dataset
     from merbench.cli._console import emit, progress, say
     from merbench.cli._console import out as console
@@ -56,17 +60,36 @@ def demo(
             )
         if not json:
             console().print(run_table(results[model], metric="uar").rich())
-    runs = [out / "runs" / model for model in _MODELS[1:]]  # nothing is to be learnt about the majority
-    say(f"{len(_MODELS) + 3}. comparing {' with '.join(_MODELS[:0:-1])}")
+    others = [model for model in _MODELS[1:] if model != _REFERENCE]  # the majority teaches nothing
+    runs = [out / "runs" / model for model in (_REFERENCE, *others)]
+    say(f"{len(_MODELS) + 3}. comparing {' and '.join(others)} with {_REFERENCE}")
     comparison = compare(runs)
     for sentence in comparison.findings:
+        say(f"   {sentence}")
+    few = make_plan(plan.dataset, [], (), split="test", limit=min(samples, _ATTACKED_SAMPLES))
+    say(f"{len(_MODELS) + 4}. attacking {' and '.join(_ATTACKED)}: {few.size} samples")
+    for model in _ATTACKED:
+        with progress(f"attacking {model}", few.size) as advance:
+            _, results[f"{model} attacked"] = evaluate(
+                few,
+                model,
+                out / "attacked" / model,
+                attacks=[parse_attack("fgsm")],
+                severities=_BUDGETS,
+                workers=workers,
+                progress=advance,
+            )
+        if not json:
+            console().print(run_table(results[f"{model} attacked"], metric="uar").rich())
+    attacked = compare([out / "attacked" / model for model in _ATTACKED])
+    for sentence in attacked.findings:
         say(f"   {sentence}")
     report = out / "report.html"
     write_report(runs, report, media=Media(suite=out / "suite"))
     if json:
-        emit({"runs": results, "comparison": comparison.to_json()})
+        emit({"runs": results, "comparison": comparison.to_json(), "attacked": attacked.to_json()})
     say(f"done in {time.perf_counter() - started:.0f} s; everything is in {out}:")
     say(f"  {out / 'suite'}   the suite: README.md, manifest.json, data/<cell>/*.parquet")
-    say(f"  {out / 'runs'}    per model: predictions.parquet, result.json")
+    say(f"  {out / 'runs'}    per model: predictions.parquet, result.json; {out / 'attacked'} the same")
     say(f"  {report}   curves, confusions and failures to look at: open it in a browser")
     say(f"next: merbench compare {' '.join(map(str, runs))}; merbench eval --help")

@@ -379,7 +379,7 @@ def _mean(values: Sequence[float | None], weights: npt.NDArray[np.float64]) -> f
 def _groups(results: _Results) -> dict[str, Any]:
     extra = results.grid.extra
     facts: dict[str, list[Any]] = {
-        "intensity": _levels([e.get("intensity") for e in extra]),
+        "intensity": intensity_levels(extra),
         "gender": [e.get("gender") for e in extra],
         "speaker": list(results.grid.speakers),
     }
@@ -414,11 +414,15 @@ def _gap(values: Sequence[float | None]) -> float | None:
     return max(defined) - min(defined) if len(defined) == len(values) else None
 
 
-def _levels(values: Sequence[Any]) -> list[Any]:
-    """Return expressed intensity as levels: named ones as they are, a continuous scale in thirds."""
+def intensity_levels(extra: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Return the expressed intensity of samples with these further facts, ``None`` where nobody knows it.
+
+    Named levels stay as they are, a continuous scale is divided into thirds.
+    """
+    values = [facts.get("intensity") for facts in extra]
     numbers = [v for v in values if isinstance(v, float)]
     if not numbers:
-        return list(values)
+        return values
     edges = np.quantile(numbers, [1 / 3, 2 / 3])
     thirds = ("1 low", "2 middle", "3 high")
     return [thirds[np.searchsorted(edges, v)] if isinstance(v, float) else None for v in values]

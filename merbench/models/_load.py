@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CHECKPOINT = "checkpoint.json"
-"""What makes a folder a checkpoint: the registered name of its model, and what it was trained on."""
+"""What makes a folder a checkpoint: its model, and what that was trained on.
+
+The model is a registered name, or ``file.py:Class`` with a path that starts from the folder.
+"""
 
 _FILE = re.compile(r"(?P<file>.+\.py):(?P<cls>[A-Za-z_]\w*)(?::(?P<options>.*))?")
 
@@ -67,7 +70,7 @@ def load_model(
         load = partial(load_model, label_counts=label_counts, device=device, precision=precision)
         adapter: Adapter = combine_models(call, cache(load))
     elif match := _FILE.fullmatch(spec):
-        adapter = _from_file(Path(match["file"]), match["cls"], match["options"] or "")
+        adapter = _from_file(Path(match["file"]), match["cls"], split_spec(f":{match['options'] or ''}")[1])
     elif suffix in (".onnx", ".toml"):
         adapter = read_network(Path(spec))
     elif suffix == ".py":
@@ -77,7 +80,9 @@ def load_model(
         if (Path(name) / CHECKPOINT).exists():
             values = {"folder": name, **values}
             name = _trained_model(Path(name))
-        if name not in models and ("/" in name or Path(name).is_dir()):
+        if match := _FILE.fullmatch(name):
+            adapter = _from_file(Path(values["folder"]) / match["file"], match["cls"], values)
+        elif name not in models and ("/" in name or Path(name).is_dir()):
             adapter = TransformersModel(name, build(Options, name, values))
         else:
             adapter = _start(models[name], models[name].name, values)
@@ -108,14 +113,14 @@ def with_option(spec: str, key: str, value: str) -> str:
 
 
 def _trained_model(folder: Path) -> str:
-    """Return the registered name of the model whose checkpoint lies in `folder`."""
+    """Return the name of the model whose checkpoint lies in `folder`."""
     path = folder / CHECKPOINT
     try:
         return str(json.loads(path.read_text(encoding="utf-8"))["model"])
     except (ValueError, KeyError, TypeError) as error:
         raise MerbenchError(
             f"{path} does not say which model it belongs to ({type(error).__name__})",
-            fix='it needs a field "model" with a registered name; train again, or restore the file',
+            fix='its field "model" is a registered name or file.py:Class; train again, or restore the file',
         ) from error
 
 
@@ -141,7 +146,7 @@ def _means(
     }
 
 
-def _from_file(path: Path, name: str, options: str) -> Adapter:
+def _from_file(path: Path, name: str, values: dict[str, str]) -> Adapter:
     module = import_file(path)
     cls = getattr(module, name, None)
     if not (inspect.isclass(cls) and issubclass(cls, Adapter)):
@@ -162,7 +167,7 @@ def _from_file(path: Path, name: str, options: str) -> Adapter:
         )
         raise MerbenchError(f"{path} {what}", fix=fix)
     covered = _covering_source(cls, path)
-    return _start(covered, covered.name, split_spec(f":{options}")[1])
+    return _start(covered, covered.name, values)
 
 
 def _covering_source(cls: type[Adapter], path: Path) -> type[Adapter]:

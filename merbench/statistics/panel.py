@@ -8,7 +8,7 @@ compared over what two runs happen to share.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -112,6 +112,27 @@ class Panel:
     applied: npt.NDArray[np.bool_]
     units: Units
     _scores: dict[str, Scores] = field(default_factory=dict, init=False, repr=False)
+
+    def of_samples(self, keep: npt.NDArray[np.bool_]) -> Panel:
+        """Return the panel of some samples, bool [n]; units without any are gone."""
+        rows = np.flatnonzero(keep)
+        there, code = np.unique(self.units.code[rows], return_inverse=True)
+        recorded = _recorded(self.runs[0].grid, self.units.name)
+        units = Units(
+            self.units.name,
+            code.astype(np.int64),
+            tuple(self.units.names[u] for u in there),
+            sum(recorded[i] is None for i in rows),
+        )
+        return replace(
+            self,
+            sample_ids=tuple(self.sample_ids[i] for i in rows),
+            truth=self.truth[rows],
+            answer=self.answer[:, :, rows],
+            confidence=self.confidence[:, :, rows],
+            applied=self.applied[:, rows],
+            units=units,
+        )
 
     @property
     def clean(self) -> int:
@@ -412,13 +433,7 @@ def _units(run: Run, asked: str | None) -> Units:
     name = asked or run.result["data"]["unit"]
     if name not in UNITS:
         raise MerbenchError(f"there is no unit '{name}'", fix=f"choose one of {', '.join(UNITS)}")
-    grid = run.grid
-    values: tuple[str | None, ...] = {
-        "speaker": grid.speakers,
-        "dialogue": grid.dialogues,
-        "session": grid.sessions,
-        "sample": grid.ids,
-    }[name]
+    grid, values = run.grid, _recorded(run.grid, name)
     loners = sum(value is None for value in values)
     if asked is not None and loners == len(values):
         raise MerbenchError(
@@ -429,6 +444,17 @@ def _units(run: Run, asked: str | None) -> Units:
     names, code = np.unique(known, return_inverse=True)
     actual = "sample" if loners == len(values) else name
     return Units(actual, code.astype(np.int64), tuple(str(n)[1:] for n in names), loners)
+
+
+def _recorded(grid: Grid, unit: UnitName) -> tuple[str | None, ...]:
+    """Return the unit of every sample, ``None`` where nobody recorded it."""
+    fields: dict[UnitName, tuple[str | None, ...]] = {
+        "speaker": grid.speakers,
+        "dialogue": grid.dialogues,
+        "session": grid.sessions,
+        "sample": grid.ids,
+    }
+    return fields[unit]
 
 
 def _grouped(members: Sequence[int], names: Sequence[Hashable]) -> dict[Hashable, list[int]]:

@@ -41,6 +41,12 @@ def test_the_clean_model_comes_first_and_everything_else_begins_with_it(study):
     assert all(arm.starts for arm in others)
 
 
+def test_data_and_frames_of_a_study_are_those_of_everything_but_the_clean_model(study):
+    arms = study(MINIMAL.replace("seeds", 'dataset = "synthetic:train=9"\nframe_size = 56\nseeds')).arms
+    assert [arm.recipe.data.dataset == "synthetic:train=9" for arm in arms] == [False, True, True]
+    assert [arm.recipe.data.frame_size for arm in arms] == [None, 56, 56]
+
+
 def test_families_are_left_out_one_by_one_and_kept_one_by_one(study):
     arms = {arm.name: arm.recipe for arm in study(MINIMAL + "[families]\n").arms}
     noise = arms["noise"].noise
@@ -76,6 +82,13 @@ def test_a_recipe_of_ones_own_lies_beside_the_study(study, tmp_path):
         ("[test.noise]", "[test.noise]\nseverities = [6]", ["severities are 1 to 5"]),
         ('groups = { seen = ["audio/white"] }', "", ["no groups"]),
         ('["audio/white"]', '"audio/white"', ["the group seen is a list"]),
+        ("[train]", '[train]\nprotocol = "meldy"', ["meldy", "meld"]),
+        (
+            "[train]",
+            '[train]\nprotocol = "meld"\ndataset = "meld"',
+            ["the protocol says what"],
+        ),
+        ("[train]", '[test.other]\nattacks = ["pgd"]\n[train]\nprotocol = "meld"', ["a test with attacks"]),
         ("[train]", '[families]\nrecipe = "control"\n[train]', ["control", "has none"]),
         ("[test.noise]", "[tests.noise]", ["unknown key 'tests'"]),
     ],

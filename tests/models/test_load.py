@@ -56,6 +56,19 @@ def test_a_class_in_a_file(write):
     assert adapter.labels == ("happy", "sad")
 
 
+def test_a_checkpoint_folder_may_name_a_class_in_a_file_from_where_it_lies(write, tmp_path):
+    source = MODEL.replace("    bias:", '    folder: str = option("", "where it lies")\n    bias:')
+    write(source)
+    folder = tmp_path / "runs" / "trained"
+    folder.mkdir(parents=True)
+    record = folder / "checkpoint.json"
+    record.write_text('{"model": "../../mine.py:Sad"}', encoding="utf-8")
+    adapter = load_model(f"{folder}:bias=3")
+    assert (adapter.name, adapter.folder, adapter.bias) == ("mine.py:Sad", str(folder), 3.0)
+    record.write_text('{"model": "mine.py:Sad"}', encoding="utf-8")
+    refused(str(folder), "there is no file .*trained/mine.py")
+
+
 def test_a_class_in_a_file_takes_options(write):
     assert load_model(f"{write(MODEL)}:Sad:bias=2.5").bias == 2.5
 

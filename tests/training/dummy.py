@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import torch
 from torch.nn import functional as F
@@ -21,13 +23,17 @@ class Words(Trainable):
     dropout: float = option(0.0, "share of hidden units dropped")
     poison: int = option(0, "the call of loss() that returns NaN; 0: none")
     slow: float = option(0.0, "seconds that every call of loss() takes longer")
+    start: str | None = option(None, "the folder to begin with")
 
     @cached_property
     def network(self):
         self.calls = 0
         body = [torch.nn.Linear(26, 16), torch.nn.Tanh(), torch.nn.Dropout(self.dropout)]
         head = torch.nn.Linear(16, len(self.labels))
-        return torch.nn.ModuleDict({"body": torch.nn.Sequential(*body), "head": head})
+        network = torch.nn.ModuleDict({"body": torch.nn.Sequential(*body), "head": head})
+        if self.start is not None:
+            network.load_state_dict(torch.load(Path(self.start) / "weights.pt", weights_only=True))
+        return network
 
     def prepare(self, batch, utterances):
         alphabet = "abcdefghijklmnopqrstuvwxyz"
@@ -51,6 +57,9 @@ class Words(Trainable):
     def save(self, folder, record):
         torch.save(self.network.state_dict(), folder / "weights.pt")
         (folder / "record.json").write_text(json.dumps(record))
+        adapter = Path(__file__).parents[1] / "protocols" / "trained.py"
+        model = f"{os.path.relpath(adapter, folder)}:Trained"
+        (folder / "checkpoint.json").write_text(json.dumps({"model": model}))
 
 
 class NotTrainable:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 
 import pytest
 
 from merbench.datasets import load_dataset
 from merbench.errors import MerbenchError
+from merbench.models import Wants
 from merbench.suites.plan import make_plan
-from merbench.training.data import Hardening, make_corruptions, make_splits
+from merbench.training.data import Examples, Hardening, make_corruptions, make_splits
 from merbench.training.recipe import Noise
 from merbench.training.run import plan_training
 from merbench.types import Pool
@@ -104,6 +106,44 @@ def test_a_noisy_epoch_shows_its_share_and_turns_through_the_draws():
     assert set(second) == {0, 2}
     assert 60 < Counter(first)[1] < 140
     assert sum((a > 0) == (b > 0) for a, b in zip(first, second, strict=True)) < 300  # other rows each epoch
+
+
+class Counting:
+    """Notes what is decoded and prepared."""
+
+    wants = Wants()
+
+    def __init__(self, data):
+        self.name, self.data, self.decoded, self.prepared = data.name, data, [], []
+
+    def load(self, utterance):
+        self.decoded.append(utterance.id)
+        return self.data.load(utterance)
+
+    def prepare(self, batch, utterances):
+        self.prepared.append(utterances[0].id)
+        return list(batch.text)
+
+
+def test_an_utterance_is_decoded_once_and_made_in_no_version_that_nobody_asks_for():
+    data = load_dataset("synthetic:train=40,validation=1,test=1")
+    utterances = [u for u in data.utterances() if u.split == "train"]
+    noise = Noise(corruptions=("text/typo",), share=0.5, draws=4)
+    hardening = Hardening(make_corruptions(noise, None), noise, data.name, "train", 0, Pool((), data.load))
+    counting = Counting(data)
+    ahead = functools.partial(hardening.versions, epochs=4)
+    examples = Examples(counting, counting, hardening, ahead, keep=True, workers=1)
+    shown = [examples.inputs(examples.versions(utterances, epoch)) for epoch in range(4)]
+
+    wanted = {(u.id, hardening.version(u, epoch)) for u in utterances for epoch in range(4)}
+    assert Counter(counting.decoded) == Counter({u.id: 1 for u in utterances})
+    assert Counter(counting.prepared) == Counter(name for name, _ in wanted)
+    assert len(wanted) < 0.8 * 5 * len(utterances)
+
+    one_by_one = Examples(counting, counting, hardening, ahead, keep=False, workers=1)
+    assert shown[3] == one_by_one.inputs(one_by_one.versions(utterances, 3))
+    never = next(v for v in range(5) if (utterances[0].id, v) not in wanted)
+    assert examples.inputs([(utterances[0], never)])  # what was not foreseen is made when it is asked for
 
 
 def test_training_noise_is_never_that_of_a_suite_nor_of_validation():

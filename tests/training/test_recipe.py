@@ -6,6 +6,8 @@ import pytest
 
 from merbench.errors import MerbenchError
 from merbench.training.recipe import RECIPES, load_recipe
+from merbench.training.run import plan_training
+from merbench.types import MediaSpec
 
 MINIMAL = """
 [model]
@@ -44,6 +46,21 @@ def test_hardening_recipes_are_the_control_with_noise_and_nothing_else(name):
     changed = {key for key in hard if control.get(key) != hard[key]}
     assert changed <= {"name", "about", "noise", "adversarial", "noise_aware"}
     assert changed & {"noise", "adversarial"}
+
+
+def test_brief_is_clean_in_fewer_steps_and_smaller_frames():
+    clean, brief = load_recipe("clean"), load_recipe("brief")
+    assert (brief.model, brief.noise, brief.training) == (clean.model, clean.noise, clean.training)
+    epochs = [sum(stage.epochs for stage in recipe.stages) for recipe in (clean, brief)]
+    assert epochs[1] * 2 == epochs[0]
+    assert brief.data.frame_size == 56
+
+
+def test_a_recipe_that_says_nothing_of_frames_is_what_it_was_before_it_could(read):
+    assert "frame_size" not in read(MINIMAL).to_json()["data"]
+    smaller = read(MINIMAL).with_(frame_size=64)
+    assert smaller.to_json()["data"]["frame_size"] == 64
+    assert plan_training(smaller).dataset.media == MediaSpec(frame_size=64)
 
 
 def test_what_is_attacked_and_what_is_noisy_leave_as_many_clean_rows():
