@@ -6,16 +6,21 @@
 A table stands between ``<!-- run: FOLDER METRIC -->`` and ``<!-- end -->``; FOLDER is relative to the
 repository. Every figure is first computed again from the folder's predictions. After ``<!-- runs: ... -->``
 the runs below FOLDER stand side by side, each but the first by name as a paired difference from the first;
-or FOLDER is the run to take differences from, and those beside it follow.
+or FOLDER is the run to take differences from, and those beside it follow. ``<!-- ablation: STUDY FOLDER TABLE
+-->`` is a table of a study, found anew from the answers of all its runs below FOLDER.
 """
 
 from __future__ import annotations
 
 import re
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from merbench.ablation.findings import find, tables
+from merbench.ablation.run import Ablation
+from merbench.ablation.study import load_study
 from merbench.evaluation.result import recompute
 from merbench.evaluation.table import run_table
 from merbench.statistics.intervals import paired_interval, single_interval
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = re.compile(r"<!-- (runs?): (\S+) (\S+) -->\n.*?<!-- end -->", re.DOTALL)
+STUDY_TABLE = re.compile(r"<!-- ablation: (\S+) (\S+) (\S+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def pages() -> list[Path]:
@@ -43,7 +49,20 @@ def filled(page: Path) -> str:
         shown = run_table(recompute(path), metric=metric) if kind == "run" else side_by_side(path, metric)
         return f"<!-- {kind}: {folder} {metric} -->\n{shown.markdown()}<!-- end -->"
 
-    return TABLE.sub(table, page.read_text(encoding="utf-8"))
+    def study_table(match: re.Match[str]) -> str:
+        study, folder, name = match.groups()
+        shown = study_tables(study, ROOT / folder)[name]
+        return f"<!-- ablation: {study} {folder} {name} -->\n{shown.markdown()}<!-- end -->"
+
+    return STUDY_TABLE.sub(study_table, TABLE.sub(table, page.read_text(encoding="utf-8")))
+
+
+@cache
+def study_tables(study: str, folder: Path) -> dict[str, Table]:
+    """Return every table of a study by its name."""
+    asked = load_study(str(ROOT / study) if study.endswith(".toml") else study)
+    found = find(Ablation(asked, folder), asked.train.seeds)
+    return {table.name: table for one in found for table in tables(one)}
 
 
 def side_by_side(folder: Path, metric: str) -> Table:

@@ -28,8 +28,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 FEWEST_UNITS = 8
 """Sandwich variances need units: below this even their small-sample correction is not to be trusted."""
 
-_NO_ERROR = 1e-6
-"""A standard error of log-odds or accuracies that no benchmark is large enough for: what rounding makes of 0."""
+_NO_ERROR = 1e-6  # a standard error below this is what rounding makes of 0
 
 
 @dataclass(frozen=True, slots=True)

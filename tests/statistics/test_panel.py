@@ -16,6 +16,7 @@ from merbench.evaluation.metrics import SUMMARY_METRICS
 from merbench.evaluation.predictions import SCHEMA
 from merbench.evaluation.summary import summarise
 from merbench.hashing import hash_file
+from merbench.statistics.intervals import single_interval
 from merbench.statistics.panel import Run, load_panel, make_panel
 from merbench.statistics.scores import quantity_of
 from merbench.types import Cell
@@ -260,3 +261,35 @@ def test_a_probability_that_is_not_a_number_is_found(tmp_path):
     value["predictions"]["sha256"] = hash_file(run / "predictions.parquet")
     (run / "result.json").write_text(json.dumps(value))
     refuse(run, run.parent / "b", f"'{rows[6]['sample_id']}'", rows[6]["cell_id"], "not a number")
+
+
+def test_the_panel_of_some_samples_is_that_of_runs_over_these_alone(tmp_path):
+    keep = np.array([True, False, True, True])
+    loner = [*WHO[:3], {"speaker": None}]
+
+    def runs(rows):
+        def chosen(values):
+            return [value for value, kept in zip(values, rows, strict=True) if kept]
+
+        return [
+            write_run(
+                tmp_path / f"{name}{sum(rows)}",
+                chosen(TRUTH),
+                {cell: chosen(given) for cell, given in answers(seed).items()},
+                chosen(loner),
+                name=name,
+            )
+            for seed, name in enumerate(("a", "b"))
+        ]
+
+    whole, alone = load_panel(runs([True] * 4)), load_panel(runs(keep))
+    part = whole.of_samples(keep)
+    for what in ("truth", "answer", "applied"):
+        assert np.array_equal(getattr(part, what), getattr(alone, what)), what
+    assert np.array_equal(part.units.code, alone.units.code)
+    assert part.units.loners == alone.units.loners == 1
+    assert len(part.units.names) == len(part.units) == 2
+    for metric in ("accuracy", "uar"):
+        ours, theirs = single_interval(part, 0, metric=metric), single_interval(alone, 0, metric=metric)
+        assert ours.estimate == theirs.estimate
+    assert "bob" not in part.units.names
