@@ -61,7 +61,10 @@ def filled(page: Path) -> str:
 def study_tables(study: str, folder: Path) -> dict[str, Table]:
     """Return every table of a study by its name."""
     asked = load_study(str(ROOT / study) if study.endswith(".toml") else study)
-    found = find(Ablation(asked, folder), asked.train.seeds)
+    ablation = Ablation(asked, folder)
+    if not ablation.claimed():  # refuses another study's folder by itself
+        sys.exit(f"{folder} holds no study")
+    found = find(ablation, asked.train.seeds)
     return {table.name: table for one in found for table in tables(one)}
 
 

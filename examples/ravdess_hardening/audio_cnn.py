@@ -55,7 +55,7 @@ class Network(nn.Module):
 
     def representation(self, sound: torch.Tensor) -> torch.Tensor:
         """Return what is heard [2 * WIDTH] in a sound [T] in PCM16 levels."""
-        sound = F.pad(sound / 32768, (0, max(0, WINDOW - len(sound))))
+        sound = F.pad(sound.to(self.window.device) / 32768, (0, max(0, WINDOW - len(sound))))
         spectrum = torch.stft(sound, WINDOW, HOP, window=self.window, return_complex=True)
         energy = torch.log(self.filters @ spectrum.abs().square() + 1e-4)
         energy = energy - energy.mean(dim=1, keepdim=True)  # a microphone's colour is not an emotion
@@ -71,6 +71,11 @@ class Network(nn.Module):
         ]
         found = torch.stack(heard)
         return self.head(self.dropout(found)), found
+
+
+def load_record(folder: Path) -> dict:
+    """Return what a checkpoint folder says about its network."""
+    return json.loads((folder / "checkpoint.json").read_text(encoding="utf-8"))
 
 
 def load(folder: Path, classes: int) -> Network:
@@ -92,27 +97,19 @@ class AudioCnn(Adapter, Differentiable):
     def __post_init__(self) -> None:
         if self.folder is None:
             raise MerbenchError("AudioCnn has no checkpoint", fix="train one, see this folder's README")
-        self.record = json.loads((self.folder / "checkpoint.json").read_text(encoding="utf-8"))
-        self.labels = tuple(self.record["labels"])
-        self.trained_on = tuple(
-            TrainingRecord(
-                dataset=seen["dataset"],
-                options=seen["options"],
-                samples=frozenset(seen["samples"]),
-                speakers=frozenset(seen["speakers"]),
-                noise=frozenset(seen["noise"]),
-            )
-            for seen in self.record["trained_on"]
-        )
+        record = load_record(self.folder)
+        self.labels = tuple(record["labels"])
+        self.trained_on = tuple(map(TrainingRecord.from_json, record["trained_on"]))
 
     @cached_property
     def network(self) -> Network:
         return load(self.folder, len(self.labels)).to(self.device)
 
     def predict(self, batch: Batch) -> np.ndarray:
+        network = self.network  # made out here: what is made in inference mode never has a gradient
         sounds = [None if row is None else torch.tensor(row, dtype=torch.float32) for row in batch.audio]
         with torch.inference_mode():
-            return self.network(sounds)[0].numpy()
+            return network(sounds)[0].cpu().numpy()
 
     def differentiable(self, media) -> torch.Tensor:
         return self.network(list(media.audio))[0]
@@ -138,7 +135,7 @@ class TrainableAudioCnn(Attackable):
         return [torch.from_numpy(np.array(row)) for row in batch.audio]
 
     def varied(self, inputs, chance):
-        """Hear a part of the clip, louder or softer: with 96 clips everything else is learned by heart."""
+        """Hear a part of the clip, louder or softer: with 97 clips everything else is learned by heart."""
         longest = len(inputs) // LONGEST_CUT
         first, cut = sorted((chance.one_integer(0, 1 + longest), chance.one_integer(0, 1 + longest)))
         gain = 2 ** (2 * chance.one_uniform() - 1)
@@ -150,7 +147,7 @@ class TrainableAudioCnn(Attackable):
 
     def outputs(self, rows):
         logits, found = self.network([row.inputs.float() for row in rows])
-        truth = torch.tensor([row.label for row in rows])
+        truth = torch.tensor([row.label for row in rows], device=logits.device)
         return Outputs(F.cross_entropy(logits, truth, label_smoothing=0.1), logits, found)
 
     def loss(self, rows):
@@ -171,6 +168,7 @@ class TrainableAudioCnn(Attackable):
 
     def save(self, folder, record):
         save_file(self.network.state_dict(), folder / "model.safetensors")
-        here = os.path.relpath(__file__, folder)  # the folder may be moved together with this file
-        record = {**record, "model": f"{here}:AudioCnn"}
+        here = os.path.relpath(__file__, folder.resolve())  # both may be moved together
+        before = [] if self.start is None else load_record(Path(self.start))["trained_on"]
+        record = {**record, "model": f"{here}:AudioCnn", "trained_on": [*before, *record["trained_on"]]}
         (folder / "checkpoint.json").write_text(json.dumps(record, indent=2), encoding="utf-8")

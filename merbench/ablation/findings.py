@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from merbench.evaluation.result import read_result
 from merbench.evaluation.robustness import nested_weights
 from merbench.evaluation.summary import intensity_levels, tree_path
 from merbench.statistics.compare import compare, holm
@@ -129,9 +128,8 @@ def _find(ablation: Ablation, name: str, test: Test, seeds: Sequence[int], permu
         comparison=compare(panel, hypotheses=True, margin=test.margin, permutations=permutations),
         intensity=tuple(_by_intensity(panel)),
         runs={
-            run.relative_to(ablation.folder).as_posix(): read_result(run)["predictions"]["sha256"]
-            for runs in folders.values()
-            for run in runs
+            run.relative_to(ablation.folder).as_posix(): one.result["predictions"]["sha256"]
+            for run, one in zip((run for runs in folders.values() for run in runs), panel.runs, strict=True)
         },
     )
 
@@ -161,12 +159,10 @@ def _line(panel: Panel, m: int, scopes: dict[str, Scope], margin: float) -> Line
             g: single_interval(panel, m, metric=METRIC, quantity=quantity, scope=s) for g, s in scopes.items()
         }
 
-    def against(quantity: Quantity, *, turned: bool = False) -> dict[str, Interval]:
-        pair = (0, m) if turned else (m, 0)
+    def less(a: int, b: int, quantity: Quantity) -> dict[str, Interval]:
         return {
-            g: paired_interval(panel, *pair, metric=METRIC, quantity=quantity, scope=s)
-            for g, s in scopes.items()
-            if m
+            g: paired_interval(panel, a, b, metric=METRIC, quantity=quantity, scope=s)
+            for g, s in (scopes.items() if m else ())
         }
 
     cost = paired_interval(panel, m, 0, metric=METRIC, quantity="clean") if m else None
@@ -176,39 +172,37 @@ def _line(panel: Panel, m: int, scopes: dict[str, Scope], margin: float) -> Line
         noisy=own("noisy"),
         lost=own("drop"),
         cost=cost,
-        gains=against("noisy"),
-        spared=against("drop", turned=True),
+        gains=less(m, 0, "noisy"),
+        spared=less(0, m, "drop"),
         verdict=None if cost is None else non_inferiority(cost, margin),
     )
 
 
 def _adjusted(lines: Sequence[Line]) -> Iterator[Line]:
+    columns = [_corrected([getattr(line, column) for line in lines]) for column in ("gains", "spared")]
+    for line, gains, spared in zip(lines, *columns, strict=True):
+        yield dataclasses.replace(line, gains=gains, spared=spared)
+
+
+def _corrected(arms: Sequence[dict[str, Interval]]) -> list[dict[str, Interval]]:
     """Correct the differences under each group over all arms."""
-    for line in lines:
-        yield dataclasses.replace(
-            line,
-            gains={
-                group: _corrected(one, [other.gains[group] for other in lines if other.gains])
-                for group, one in line.gains.items()
-            },
-            spared={
-                group: _corrected(one, [other.spared[group] for other in lines if other.spared])
-                for group, one in line.spared.items()
-            },
-        )
-
-
-def _corrected(one: Interval, all_arms: Sequence[Interval]) -> Interval:
-    tested = [interval for interval in all_arms if interval.p is not None]
-    if one.p is None:
-        return one
-    place = next(i for i, interval in enumerate(tested) if interval is one)
-    return dataclasses.replace(one, p_adjusted=float(holm([i.p or 0.0 for i in tested])[place]))
+    found = [dict(by_group) for by_group in arms]
+    for group in arms[-1]:
+        tested = [
+            (i, one, one.p)
+            for i, by_group in enumerate(arms)
+            if (one := by_group.get(group)) and one.p is not None
+        ]
+        adjusted = holm([p for _, _, p in tested])
+        for (i, one, _), p in zip(tested, adjusted, strict=True):
+            found[i][group] = dataclasses.replace(one, p_adjusted=float(p))
+    return found
 
 
 def _by_intensity(panel: Panel) -> Iterator[Level]:
-    levels = np.array(intensity_levels(panel.runs[0].grid.extra), dtype=object)
-    known = sorted({str(level) for level in levels if level is not None})
+    recorded = intensity_levels(panel.runs[0].grid.extra)
+    levels = np.array(["" if level is None else str(level) for level in recorded])
+    known = sorted(set(levels.tolist()) - {""})
     for level in known if len(known) > 1 else ():
         part = panel.of_samples(levels == level)
         for m, model in enumerate(part.models):

@@ -13,21 +13,26 @@ from typing import TYPE_CHECKING, Any
 
 from merbench.attacks import parse_attack
 from merbench.datasets import load_dataset
+from merbench.datasets._view import FOLD
 from merbench.errors import MerbenchError
+from merbench.evaluation.marks import marks_of
+from merbench.evaluation.result import read_result, scored_predictions
 from merbench.evaluation.run import PLACEHOLDER, evaluate
 from merbench.files import write_json
 from merbench.hashing import hash_json
-from merbench.models._load import CHECKPOINT
+from merbench.models import TrainingRecord
+from merbench.models._load import CHECKPOINT, load_model
 from merbench.suites.plan import make_plan, parse_corruption
 from merbench.training.run import plan_training, train
 from merbench.types import MediaSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from merbench.ablation.study import Arm, Study, Test
     from merbench.suites.plan import Plan
     from merbench.training.run import Job
+    from merbench.types import Utterance
 
 FORMAT = 1
 """Version of the folder's layout; another one is not gone on with."""
@@ -41,12 +46,14 @@ _PROBED_SAMPLES = 8
 class Ablation:
     """A study and the folder that it is done in.
 
-    ``models/<arm>/seed<k>`` hold the checkpoints, ``runs/<test>/<arm>/seed<k>`` their answers.
+    ``models/<arm>/seed<k>`` hold the checkpoints, a ``fold<j>`` each below it where there are folds, and
+    ``runs/<test>/<arm>/seed<k>`` their answers.
 
     Args:
         study: what is asked.
         folder: where everything goes.
-        clean: where clean models are that were trained before, e.g. ``runs/clean-{seed}``.
+        clean: where clean models are that were trained before, e.g. ``runs/clean-{seed}``, and with folds
+            ``runs/clean-{seed}/fold{fold}``.
         root: where the datasets' files lie.
         noise_root: where noise recordings lie.
         device: where to compute.
@@ -101,14 +108,69 @@ class Ablation:
         return self.folder / "runs" / test / arm.folder / f"seed{seed}"
 
     def missing(self, seeds: Sequence[int]) -> list[tuple[str, Arm, int]]:
-        """Return the tests, arms and seeds of which there is no result yet."""
+        """Return the tests, arms and seeds of which there is no intact result yet."""
         return [
             (test, arm, seed)
             for seed in seeds
             for arm in self.study.arms
             for test in self.study.tests
-            if not (self.run(test, arm, seed) / "result.json").exists()
+            if not _is_answered(self.run(test, arm, seed))
         ]
+
+    def _needed(self, seed: int) -> list[Arm]:
+        """Return whose models are wanted: those with answers missing, and what others of them begin with."""
+        left = {arm.name for _, arm, _ in self.missing([seed])}
+        begins = any(arm.starts for arm in self.study.arms if arm.name in left)
+        return [arm for arm in self.study.arms if arm.name in left or (begins and not arm.starts)]
+
+    def require_ready(self, seeds: Sequence[int]) -> None:
+        """Refuse what would only be refused after hours of training.
+
+        Raises:
+            MerbenchError: ``clean`` does not name a model per seed and fold, one of them is not there, or a
+                test would be on samples, speakers or noise that a model learns from.
+        """
+        folds = self.study.folds
+        if self.clean is not None:
+            for mark, several in (
+                ("{seed}", len(self.study.train.seeds) > 1),
+                (PLACEHOLDER, folds != (None,)),
+            ):
+                if several and mark not in self.clean:
+                    what = f"{mark[1:-1]}s"
+                    raise MerbenchError(
+                        f"--clean '{self.clean}' is one model for all {what}", fix=f"write {mark} in it"
+                    )
+        for seed in seeds:
+            left = {(name, arm.name) for name, arm, _ in self.missing([seed])}
+            for arm in self._needed(seed):
+                for fold in folds:
+                    trained_on = self._learns_from(arm, seed, fold)
+                    for name in (name for name in self.study.tests if (name, arm.name) in left):
+                        self._require_unseen(name, arm, fold, trained_on)
+
+    def _learns_from(self, arm: Arm, seed: int, fold: int | None) -> tuple[TrainingRecord, ...] | None:
+        if arm.starts or self.clean is None:
+            return tuple(map(TrainingRecord.from_json, self._job(arm, seed, fold).record["trained_on"]))
+        model = self.model(arm, seed, fold)
+        if not model.is_dir():
+            raise MerbenchError(
+                f"there is no clean model {model} for seed {seed}",
+                fix="give --clean with {seed} in it, or leave it out to train one",
+            )
+        return load_model(str(model)).trained_on
+
+    def _require_unseen(
+        self, name: str, arm: Arm, fold: int | None, trained_on: tuple[TrainingRecord, ...] | None
+    ) -> None:
+        plan = self._plan(name, self.study.tests[name])
+        rows = [u for u in plan.index() if fold is None or u.extra[FOLD] == fold]
+        for mark in marks_of(trained_on, plan.facts, rows, plan.cells):
+            if mark.kind == "contaminated":
+                raise MerbenchError(
+                    f"test '{name}' would be on what '{arm.name}' learns from: {mark.why}",
+                    fix="test on another split, other samples or other noise folds",
+                )
 
     def do(
         self,
@@ -125,16 +187,15 @@ class Ablation:
             progress: called with a title and a total; its context gives what is called with rows just done.
 
         Raises:
-            MerbenchError: a clean model given is not there, or what `train` and `evaluate` refuse.
+            MerbenchError: what `require_ready`, `train` and `evaluate` refuse.
         """
+        self.require_ready(seeds)
         if not self.claimed():
             write_json(self.folder / _CLAIM, {"study_id": hash_json(self._asked), **self._asked})
         for seed in seeds:
             left = {(name, arm.name) for name, arm, _ in self.missing([seed])}
-            for arm in self.study.arms:
+            for arm in self._needed(seed):
                 tests = {n: test for n, test in self.study.tests.items() if (n, arm.name) in left}
-                if not tests and not self._is_needed(arm, {other for _, other in left}):
-                    continue
                 tell(f"{arm.name}, seed {seed}")
                 for fold in self.study.folds:
                     self._train(arm, seed, fold, tell, progress)
@@ -145,10 +206,6 @@ class Ablation:
                     with progress(f"evaluating {arm.name}, seed {seed}: {name}", plan.size) as advance:
                         self._answer(plan, test, str(model), self.run(name, arm, seed), progress=advance)
 
-    def _is_needed(self, arm: Arm, left: set[str]) -> bool:
-        """Tell whether others that are left begin with this arm's model."""
-        return not arm.starts and any(other.starts for other in self.study.arms if other.name in left)
-
     def _train(
         self,
         arm: Arm,
@@ -157,17 +214,12 @@ class Ablation:
         tell: Callable[[str], None],
         progress: Callable[[str, int], Any],
     ) -> None:
-        model = self.model(arm, seed, fold)
-        if arm.starts or self.clean is None:
-            job = self._job(arm, seed, fold)
-            what = f"training {arm.name}, seed {seed}" + ("" if fold is None else f", fold {fold}")
-            with progress(what, job.rows) as advance:
-                train(job, model, device=self.device, workers=self.workers, progress=advance, tell=tell)
-        elif not model.is_dir():
-            raise MerbenchError(
-                f"there is no clean model {model} for seed {seed}",
-                fix="give --clean with {seed} in it, or leave it out to train one",
-            )
+        if not arm.starts and self.clean is not None:
+            return
+        job, model = self._job(arm, seed, fold), self.model(arm, seed, fold)
+        what = f"training {arm.name}, seed {seed}" + ("" if fold is None else f", fold {fold}")
+        with progress(what, job.rows) as advance:
+            train(job, model, device=self.device, workers=self.workers, progress=advance, tell=tell)
 
     def _job(self, arm: Arm, seed: int, fold: int | None) -> Job:
         start = str(self.model(self.study.arms[0], seed, fold)) if arm.starts else None
@@ -216,16 +268,27 @@ class Ablation:
             tell: called with a line per arm.
         """
         left, total, folds = self.missing(seeds), 0.0, self.study.folds
+        needed = {seed: self._needed(seed) for seed in seeds}
         with tempfile.TemporaryDirectory() as folder:
             model, another = Path(folder) / "model", Path(folder) / "another"
+            if self.clean is not None:
+                model = self.model(self.study.arms[0], seeds[0], folds[0])
             for arm in self.study.arms:
-                todo = {seed for _, other, seed in left if other is arm}
-                models = [self.model(arm, seed, fold) for seed in todo for fold in folds]
+                given = not arm.starts and self.clean is not None
+                models = [
+                    self.model(arm, seed, fold)
+                    for seed in seeds
+                    for fold in folds
+                    if arm in needed[seed] and not given
+                ]
                 untrained = [one for one in models if not (one / CHECKPOINT).exists()]
-                if left and not arm.starts:  # the others begin with what it leaves, and tests ask that
+                each = 0.0
+                if (
+                    left and not arm.starts and not given
+                ):  # others begin with what it leaves, and tests ask that
                     each = self._training_seconds(arm, model, None)
-                else:
-                    each = self._training_seconds(arm, another, str(model)) if untrained else 0.0
+                elif untrained:
+                    each = self._training_seconds(arm, another, str(model))
                 total += each * len(untrained)
                 tell(f"{arm.name}: {len(untrained)} to train, about {each * len(untrained) / 60:.1f} min")
             for name, test in self.study.tests.items():
@@ -237,22 +300,21 @@ class Ablation:
 
     def _training_seconds(self, arm: Arm, out: Path, start: str | None) -> float:
         """Return what one training takes, from `_PROBED` batches gone through twice; leave the model."""
-        recipe = arm.recipe.with_(start=start)
         whole = plan_training(
-            recipe,
+            arm.recipe.with_(start=start),
             root=self.root,
             noise_root=self.noise_root,
             protocol=self.study.protocol,
             fold=self.study.folds[0],
         )
-        stage = dataclasses.replace(recipe.stages[0], epochs=2)
-        rows = whole.splits.train[stage.name][: _PROBED * recipe.training.batch_size]
+        first, *others = whole.recipe.stages
+        rows = whole.splits.train[first.name][: _PROBED * whole.recipe.training.batch_size]
         few = dataclasses.replace(
             whole,
-            recipe=dataclasses.replace(whole.recipe, stages=(stage,)),
+            recipe=dataclasses.replace(whole.recipe, stages=(dataclasses.replace(first, epochs=2),)),
             splits=dataclasses.replace(
                 whole.splits,
-                train={stage.name: rows},
+                train={first.name: rows},
                 validation=whole.splits.validation[:_PROBED_SAMPLES],
                 test=(),
             ),
@@ -260,9 +322,11 @@ class Ablation:
         clock = _Clock()
         shutil.rmtree(out, ignore_errors=True)
         train(few, out, device=self.device, workers=self.workers, progress=clock.tick)
-        first, again = clock.halves()
-        distinct = len({u.id for part in whole.splits.train.values() for u in part})
-        return distinct * max(0.0, first - again) + whole.rows * again
+        fresh, again = clock.halves()
+        learned = {u.id: u for part in whole.splits.train.values() for u in part}.values()
+        each = max(0.0, fresh - again) * len(rows) / _versions(few, rows, 2)
+        epochs = max(stage.epochs for stage in (first, *others))
+        return each * _versions(whole, learned, epochs) + whole.rows * again
 
     def _test_seconds(self, name: str, test: Test, model: str) -> float:
         """Return what one run of a test takes, from a few samples."""
@@ -276,6 +340,21 @@ class Ablation:
                 self._answer(few, test, model, Path(folder) / "probe", allow_contaminated=True)
                 seconds = (time.perf_counter() - started) / few.size * plan.size
         return seconds
+
+
+def _is_answered(run: Path) -> bool:
+    """Tell whether a run has its result and the answers it is of; a damaged one is made again."""
+    try:
+        scored_predictions(run, read_result(run))
+    except MerbenchError:
+        return False
+    return True
+
+
+def _versions(job: Job, utterances: Collection[Utterance], epochs: int) -> int:
+    """Return how many versions of these utterances so many epochs show."""
+    noise = job.hardening("train")
+    return len(utterances) if noise is None else sum(len(noise.versions(u, epochs)) for u in utterances)
 
 
 class _Clock:

@@ -40,6 +40,7 @@ class Train:
 
     def __post_init__(self) -> None:
         require(self.dataset is None or self.protocol is None, "the protocol says what the dataset is")
+        require(self.frame_size is None or self.frame_size >= 1, "frame_size is at least 1")
         require(bool(self.recipes), "recipes cannot be empty")
         require(len(set(self.seeds)) == len(self.seeds) > 0, "seeds are different and at least one")
 
@@ -57,9 +58,9 @@ class Families:
 class Test:
     """What every model is tested on: `groups` of corruptions by name, and `attacks`, at these severities.
 
-    A gain is told for each group. Samples are those of `split` of `dataset` (by default the recipes' own),
-    at most `limit`, chosen by a hash, their frames `frame_size` pixels wide. `margin` is what may be lost
-    without noise.
+    A gain is told for each group. Samples are those of `split` of `dataset` (by default the clean
+    recipe's), at most `limit`, chosen by a hash, their frames `frame_size` pixels wide. `margin` is what may
+    be lost without noise.
     """
 
     dataset: str | None = None
@@ -75,6 +76,7 @@ class Test:
         require(bool(self.groups or self.attacks), "there are no groups of corruptions and no attacks")
         require(set(self.severities) <= set(SEVERITIES) and bool(self.severities), "severities are 1 to 5")
         require(self.limit is None or self.limit >= 1, "limit is at least 1")
+        require(self.frame_size >= 1, "frame_size is at least 1")
         require(0 < self.margin < 1, "margin is a share, above 0 and below 1")
         for name, members in self.groups.items():
             fits = isinstance(members, list) and members and all(isinstance(m, str) for m in members)
@@ -89,6 +91,9 @@ class Test:
     def corruptions(self) -> tuple[str, ...]:
         """Every corruption, once."""
         return tuple(dict.fromkeys(spec for members in self.groups.values() for spec in members))
+
+
+_USUAL = Test(groups={"": ["-"]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,7 @@ class Study:
         return {
             "name": self.name,
             "about": self.about,
-            "train": dataclasses.asdict(self.train),
+            "train": {k: v for k, v in dataclasses.asdict(self.train).items() if v is not None},
             "arms": [{"name": arm.name, "recipe": arm.recipe.to_json()} for arm in self.arms],
             "tests": {name: dataclasses.asdict(test) for name, test in self.tests.items()},
             **({} if self.protocol is None else {"protocol": self.protocol.to_json()}),
@@ -160,6 +165,13 @@ def load_study(name: str) -> Study:
         protocol = load_protocol(str(path.parent / given) if given.endswith(".toml") else given)
     if "families" in tables:
         arms += _without_families(read(Families, tables["families"], "families", path), arms, path)
+    folders = [arm.folder for arm in arms]
+    twice = next((arm.name for arm in arms if folders.count(arm.folder) > 1), None)
+    if twice is not None:
+        raise MerbenchError(
+            f"{path} has two ways of training that are called '{twice}'",
+            fix="give each recipe a name of its own",
+        )
     return Study(
         name=path.stem,
         about=read_value(tables.get("about", ""), str, "about", path),
@@ -174,11 +186,23 @@ def load_study(name: str) -> Study:
 
 
 def _fitting(test: Test, protocol: Protocol | None, path: Path) -> Test:
-    if protocol is not None and (test.dataset or test.attacks):
-        what = "dataset" if test.dataset else "attacks"
+    """Return the test, which must not contradict the protocol, if there is one."""
+    if protocol is None:
+        return test
+    said = [key for key in ("dataset", "split", "frame_size") if getattr(test, key) != getattr(_USUAL, key)]
+    if said:
         raise MerbenchError(
-            f"{path} has a protocol, and a test with {what}",
-            fix="leave that out: models of folds are tested on what the protocol tests, with natural noise",
+            f"{path} has a protocol, and a test that says {said[0]}", fix="leave that to the protocol"
+        )
+    if test.attacks and protocol.folds is not None:
+        raise MerbenchError(
+            f"{path} has a protocol with folds, and a test with attacks",
+            fix="leave the attacks out: a model per fold cannot be attacked as one",
+        )
+    if protocol.suite.faces is not None:
+        raise MerbenchError(
+            f"protocol '{protocol.name}' crops faces, which a study does not",
+            fix="write a protocol without [suite] faces, and name its TOML",
         )
     return test
 

@@ -17,7 +17,10 @@ def ablate(
         str | None, typer.Option(help="Only these of the study's training seeds, e.g. 0,1 or 0-2.")
     ] = None,
     clean: Annotated[
-        str | None, typer.Option(help="Clean models trained before, e.g. 'runs/clean-{seed}'.")
+        str | None,
+        typer.Option(
+            help="Clean models trained before, e.g. 'runs/clean-{seed}', with folds 'runs/{seed}/fold{fold}'."
+        ),
     ] = None,
     root: Root = None,
     noise_root: NoiseRoot = None,
@@ -45,6 +48,7 @@ def ablate(
     ablation = Ablation(asked, out, clean, root, noise_root, device, workers)
     chosen = asked.train.seeds if seeds is None else _seeds(seeds, asked.train.seeds)
     begun = ablation.claimed()
+    ablation.require_ready(chosen)
     if estimate or not begun:  # what is gone on with has been told before
         seconds = ablation.estimate(chosen, say)
         say(f"all in all about {duration(seconds)}")

@@ -11,7 +11,8 @@ import typer
 from merbench.cli._arguments import AsJson, Workers
 
 _MODELS = ("majority", "late-fusion", "emollama-base", "emollama-pgd")
-_REFERENCE, *_ = _ATTACKED = _MODELS[2:]
+_REFERENCE = "emollama-base"
+_ATTACKED = (_REFERENCE, "emollama-pgd")
 _ATTACKED_SAMPLES = 32
 _BUDGETS = (2, 4)
 
@@ -68,9 +69,10 @@ def demo(
         say(f"   {sentence}")
     few = make_plan(plan.dataset, [], (), split="test", limit=min(samples, _ATTACKED_SAMPLES))
     say(f"{len(_MODELS) + 4}. attacking {' and '.join(_ATTACKED)}: {few.size} samples")
+    under_attack = {}
     for model in _ATTACKED:
         with progress(f"attacking {model}", few.size) as advance:
-            _, results[f"{model} attacked"] = evaluate(
+            _, under_attack[model] = evaluate(
                 few,
                 model,
                 out / "attacked" / model,
@@ -80,14 +82,20 @@ def demo(
                 progress=advance,
             )
         if not json:
-            console().print(run_table(results[f"{model} attacked"], metric="uar").rich())
+            console().print(run_table(under_attack[model], metric="uar").rich())
     attacked = compare([out / "attacked" / model for model in _ATTACKED])
     for sentence in attacked.findings:
         say(f"   {sentence}")
     report = out / "report.html"
     write_report(runs, report, media=Media(suite=out / "suite"))
     if json:
-        emit({"runs": results, "comparison": comparison.to_json(), "attacked": attacked.to_json()})
+        emit(
+            {
+                "runs": results,
+                "comparison": comparison.to_json(),
+                "attacked": {"runs": under_attack, "comparison": attacked.to_json()},
+            }
+        )
     say(f"done in {time.perf_counter() - started:.0f} s; everything is in {out}:")
     say(f"  {out / 'suite'}   the suite: README.md, manifest.json, data/<cell>/*.parquet")
     say(f"  {out / 'runs'}    per model: predictions.parquet, result.json; {out / 'attacked'} the same")

@@ -50,6 +50,21 @@ class TrainingRecord:
     noise: frozenset[str] = frozenset()
     options: Mapping[str, object] = field(default_factory=dict)
 
+    @classmethod
+    def from_json(cls, seen: Mapping[str, Any]) -> TrainingRecord:
+        """Return one entry of ``trained_on`` in a ``checkpoint.json``, as `merbench train` writes it."""
+        samples, speakers = (
+            None if names is None else frozenset(names)
+            for names in (seen.get("samples"), seen.get("speakers"))
+        )
+        return cls(
+            dataset=seen["dataset"],
+            samples=samples,
+            speakers=speakers,
+            noise=frozenset(seen.get("noise", ())),
+            options=seen.get("options", {}),
+        )
+
 
 UNRECORDED = TrainingRecord(dataset="(unrecorded)")
 """Among other records: nobody knows what a part of the model was trained on."""

@@ -70,7 +70,7 @@ def load_model(
         load = partial(load_model, label_counts=label_counts, device=device, precision=precision)
         adapter: Adapter = combine_models(call, cache(load))
     elif match := _FILE.fullmatch(spec):
-        adapter = _from_file(Path(match["file"]), match["cls"], split_spec(f":{match['options'] or ''}")[1])
+        adapter = _from_file(Path(match["file"]), match["cls"], _options(match))
     elif suffix in (".onnx", ".toml"):
         adapter = read_network(Path(spec))
     elif suffix == ".py":
@@ -81,7 +81,7 @@ def load_model(
             values = {"folder": name, **values}
             name = _trained_model(Path(name))
         if match := _FILE.fullmatch(name):
-            adapter = _from_file(Path(values["folder"]) / match["file"], match["cls"], values)
+            adapter = _from_checkpoint(Path(values["folder"]), match, values)
         elif name not in models and ("/" in name or Path(name).is_dir()):
             adapter = TransformersModel(name, build(Options, name, values))
         else:
@@ -144,6 +144,21 @@ def _means(
         name: sum(target_means[split][name] * size for split, size in sizes.items()) / total
         for name in target_means[splits[0]]
     }
+
+
+def _from_checkpoint(folder: Path, match: re.Match[str], values: dict[str, str]) -> Adapter:
+    """Return the model of a checkpoint folder whose class is in a file beside or above it."""
+    path = folder / match["file"]
+    if not path.is_file():
+        raise MerbenchError(
+            f"{folder / CHECKPOINT} names the model {match['file']}, and {path} is not there",
+            fix="move the folder back, or mend the path, which starts from the folder",
+        )
+    return _from_file(path, match["cls"], {**_options(match), **values})
+
+
+def _options(match: re.Match[str]) -> dict[str, str]:
+    return split_spec(f":{match['options'] or ''}")[1]
 
 
 def _from_file(path: Path, name: str, values: dict[str, str]) -> Adapter:

@@ -66,14 +66,19 @@ class Model:
 class Units:
     """What is sampled independently: the unit of analysis.
 
-    `code` is [n] in 0..U-1; `names` has length U. `loners` counts the samples whose unit nobody
-    recorded: each of them is taken as a unit of its own, which is too optimistic where units repeat.
+    `code` is [n] in 0..U-1; `names` has length U. `alone` [U] are samples whose unit nobody recorded: each
+    of them is taken as a unit of its own, which is too optimistic where units repeat.
     """
 
     name: UnitName
     code: npt.NDArray[np.int64]
     names: tuple[str, ...]
-    loners: int
+    alone: npt.NDArray[np.bool_]
+
+    @property
+    def loners(self) -> int:
+        """How many samples have no recorded unit."""
+        return int(self.alone.sum())
 
     def __len__(self) -> int:
         return len(self.names)
@@ -117,13 +122,8 @@ class Panel:
         """Return the panel of some samples, bool [n]; units without any are gone."""
         rows = np.flatnonzero(keep)
         there, code = np.unique(self.units.code[rows], return_inverse=True)
-        recorded = _recorded(self.runs[0].grid, self.units.name)
-        units = Units(
-            self.units.name,
-            code.astype(np.int64),
-            tuple(self.units.names[u] for u in there),
-            sum(recorded[i] is None for i in rows),
-        )
+        names = tuple(self.units.names[u] for u in there)
+        units = Units(self.units.name, code.astype(np.int64), names, self.units.alone[there])
         return replace(
             self,
             sample_ids=tuple(self.sample_ids[i] for i in rows),
@@ -433,7 +433,13 @@ def _units(run: Run, asked: str | None) -> Units:
     name = asked or run.result["data"]["unit"]
     if name not in UNITS:
         raise MerbenchError(f"there is no unit '{name}'", fix=f"choose one of {', '.join(UNITS)}")
-    grid, values = run.grid, _recorded(run.grid, name)
+    grid = run.grid
+    values: tuple[str | None, ...] = {
+        "speaker": grid.speakers,
+        "dialogue": grid.dialogues,
+        "session": grid.sessions,
+        "sample": grid.ids,
+    }[name]
     loners = sum(value is None for value in values)
     if asked is not None and loners == len(values):
         raise MerbenchError(
@@ -443,18 +449,8 @@ def _units(run: Run, asked: str | None) -> Units:
     known = [f"={value}" if value is not None else f"?{i}" for value, i in zip(values, grid.ids, strict=True)]
     names, code = np.unique(known, return_inverse=True)
     actual = "sample" if loners == len(values) else name
-    return Units(actual, code.astype(np.int64), tuple(str(n)[1:] for n in names), loners)
-
-
-def _recorded(grid: Grid, unit: UnitName) -> tuple[str | None, ...]:
-    """Return the unit of every sample, ``None`` where nobody recorded it."""
-    fields: dict[UnitName, tuple[str | None, ...]] = {
-        "speaker": grid.speakers,
-        "dialogue": grid.dialogues,
-        "session": grid.sessions,
-        "sample": grid.ids,
-    }
-    return fields[unit]
+    alone = np.array([str(n).startswith("?") for n in names])
+    return Units(actual, code.astype(np.int64), tuple(str(n)[1:] for n in names), alone)
 
 
 def _grouped(members: Sequence[int], names: Sequence[Hashable]) -> dict[Hashable, list[int]]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from merbench.training.data import Purpose, Splits
     from merbench.training.recipe import Recipe
 
-FORMAT = 1
+FORMAT = 2
 """Version of the training folder and of what a recipe means; another one is not gone on with."""
 
 RUN = "training.json"
@@ -47,7 +47,8 @@ def _contents(recipe: Recipe) -> dict[str, str]:
             if path.is_file():
                 found[key] = hash_file(path)
             elif (path / CHECKPOINT).is_file():
-                found[key] = combine(hash_file(file) for file in sorted(path.iterdir()) if file.is_file())
+                files = (file for file in sorted(path.iterdir()) if file.is_file() and file.name != RUN)
+                found[key] = combine(hash_file(file) for file in files)  # how long it took is not what it is
     return found
 
 
@@ -207,7 +208,10 @@ def train(
         training, validating = job.hardening("train"), job.hardening("validation")
         epochs = max(stage.epochs for stage in job.recipe.stages)
         versions = (CLEAN,) if validating is None else (CLEAN, 1)
-        learned = prepared(training, lambda u: (CLEAN,) if training is None else training.versions(u, epochs))
+        always = {CLEAN} if training is None or trainable.compares else set[int]()
+        learned = prepared(
+            training, lambda u: always if training is None else always | training.versions(u, epochs)
+        )
         held_out, unseen = prepared(validating, lambda _: versions), prepared(None, lambda _: (CLEAN,))
         together = settings.batch_size // settings.accumulation
         judged = [(u, version) for version in versions for u in splits.validation]

@@ -9,6 +9,7 @@ import pytest
 
 from merbench.ablation import study as studies
 from merbench.ablation.findings import METRIC, find, tables
+from merbench.statistics.compare import holm
 from merbench.statistics.intervals import paired_interval
 from merbench.statistics.panel import load_panel
 from merbench.types import Cell
@@ -80,13 +81,24 @@ def test_what_helps_where_it_was_hardened_is_told_apart_from_what_does_not(found
     assert useless.verdict.verdict != "supported" and noise.cost.estimate < 0
 
 
-def test_differences_are_corrected_over_all_arms_of_a_group(found, study):
-    panel = load_panel([f"{arm}={study.folder}/{arm}?" for arm in ("noise", "control")])
-    alone = paired_interval(panel, 0, 1, metric=METRIC, scope="audio/rain")
-    inside = next(line for line in found.lines if line.arm == "noise").gains["seen"]
-    assert inside.estimate == pytest.approx(alone.estimate)
-    assert inside.p == pytest.approx(alone.p)
-    assert inside.p <= inside.p_adjusted <= min(1.0, 3 * inside.p)
+def test_differences_are_those_of_compare_corrected_over_all_arms_of_a_group(found, study):
+    arms = [line.arm for line in found.lines]
+    panel = load_panel([f"{arm}={study.folder}/{arm}?" for arm in arms])
+    for quantity, column in (("noisy", "gains"), ("drop", "spared")):
+        alone = [
+            paired_interval(
+                panel,
+                *((m, 0) if column == "gains" else (0, m)),
+                metric=METRIC,
+                quantity=quantity,
+                scope="audio/rain",
+            )
+            for m in range(1, len(arms))
+        ]
+        told = [getattr(line, column)["seen"] for line in found.lines[1:]]
+        assert [one.estimate for one in told] == pytest.approx([one.estimate for one in alone])
+        assert [one.p_adjusted for one in told] == pytest.approx(holm([one.p for one in alone]).tolist())
+        assert [one.p_adjusted for one in told] != pytest.approx([one.p for one in alone])
 
 
 def test_intensity_is_told_with_intervals(found):

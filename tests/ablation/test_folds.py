@@ -102,3 +102,41 @@ def test_what_is_missing_is_trained_again_with_what_it_begins_with_alone(ablate,
         "clean/seed1",
         "noise/seed1",
     ]
+
+
+def test_noise_of_the_test_in_the_training_bank_is_refused_before_anything_is_trained(ablate, bench):
+    noise = 'extends = "control.toml"\n[noise]\ncorruptions = ["audio/environment:noise_folds=10"]\n'
+    (bench.folder / "noise.toml").write_text(noise, encoding="utf-8")
+    study = STUDY.replace("text/char_delete", "audio/environment")
+    (bench.folder / "study.toml").write_text(study, encoding="utf-8")
+    for words in ((), ("--estimate",)):
+        ablate(*words).refused("test 'typing'", "'noise' learns from", "audio/environment fold 10")
+    assert not (bench.folder / "out").exists()
+
+
+def test_speakers_on_both_sides_of_a_fold_are_refused_before_anything_is_trained(ablate, bench):
+    dialogues = '[["d0", "d1", "d2"], ["d3", "d4", "d5"], ["d6", "d7", "d8", "d9"]]'
+    path = bench.protocol(folds="validation = 0.3", members=dialogues)
+    path.write_text(path.read_text().replace('by = "speaker"', 'by = "dialogue"'), encoding="utf-8")
+    ablate().refused("test 'typing'", "'clean' learns from", "of the speakers")
+    assert not (bench.folder / "out").exists()
+
+
+def test_clean_models_are_named_per_seed_and_fold_and_must_be_there(ablate, bench):
+    models = bench.folder / "models"
+    ablate("--clean", models / "clean").refused("one model for all seeds", "{seed}")
+    ablate("--clean", models / "{seed}").refused("one model for all folds", "{fold}")
+    ablate("--clean", models / "{seed}" / "{fold}").refused("there is no clean model", "models/0/1")
+
+
+def test_a_damaged_run_is_answered_again(ablate, bench):
+    assert ablate().code == 0
+    out = bench.folder / "out"
+    told = (out / "ablation.md").read_bytes()
+    predictions = out / "runs/typing/noise/seed1/predictions.parquet"
+    whole = predictions.read_bytes()
+    predictions.write_bytes(whole[:-9])
+    again = ablate()
+    assert again.code == 0, again.err
+    assert predictions.read_bytes() == whole
+    assert (out / "ablation.md").read_bytes() == told

@@ -88,7 +88,18 @@ def test_a_recipe_of_ones_own_lies_beside_the_study(study, tmp_path):
             '[train]\nprotocol = "meld"\ndataset = "meld"',
             ["the protocol says what"],
         ),
-        ("[train]", '[test.other]\nattacks = ["pgd"]\n[train]\nprotocol = "meld"', ["a test with attacks"]),
+        (
+            "[train]",
+            '[test.other]\nsplit = "dev"\nattacks = ["pgd"]\n[train]\nprotocol = "meld"',
+            ["says split"],
+        ),
+        (
+            "[train]",
+            '[test.other]\nattacks = ["pgd"]\n[train]\nprotocol = "ravdess-actor-5fold"',
+            ["a test with attacks"],
+        ),
+        ("seeds = ", "frame_size = 0\nseeds = ", ["frame_size is at least 1"]),
+        ('["noise"]', '["noise", "noise"]', ["two ways of training that are called 'noise'"]),
         ("[train]", '[families]\nrecipe = "control"\n[train]', ["control", "has none"]),
         ("[test.noise]", "[tests.noise]", ["unknown key 'tests'"]),
     ],
@@ -105,3 +116,7 @@ def test_an_unknown_corruption_is_found_before_anything_is_trained(study, tmp_pa
         require_corruptions(asked)
     merbench("ablate", tmp_path / "mine.toml", "--out", tmp_path / "out").refused("audio/whit")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_study_that_says_nothing_new_is_what_it_was_before_it_could(study):
+    assert study(MINIMAL).to_json()["train"].keys() == {"clean", "control", "recipes", "seeds"}

@@ -217,19 +217,18 @@ def test_demo_tells_the_whole_story(merbench, tmp_path):
     assert outcome.code == 0, outcome.err
     told = json.loads(outcome.out)
     results = told["runs"]
-    scored = {"majority", "late-fusion", "emollama-base", "emollama-pgd"}
-    attacked = {"emollama-base attacked", "emollama-pgd attacked"}
-    assert set(results) == scored | attacked
+    assert set(results) == {"majority", "late-fusion", "emollama-base", "emollama-pgd"}
     assert results["emollama-base"]["metrics"]["overall"]["uar"]["clean"] > 0.6
     assert any("late-fusion and emollama-base" in line for line in told["comparison"]["findings"])
     assert any("emollama-pgd and emollama-base" in line for line in told["comparison"]["findings"])
-    drops = {name: results[name]["metrics"]["overall"]["uar"]["drop"] for name in attacked}
-    assert drops["emollama-pgd attacked"] < drops["emollama-base attacked"]
-    assert any("adversarial/fgsm" in line for line in told["attacked"]["findings"])
+    attacked = told["attacked"]
+    drops = {name: run["metrics"]["overall"]["uar"]["drop"] for name, run in attacked["runs"].items()}
+    assert drops["emollama-pgd"] < drops["emollama-base"]
+    assert any("adversarial/fgsm" in line for line in attacked["comparison"]["findings"])
     assert (tmp_path / "demo" / "report.html").stat().st_size > 100_000
     assert results["late-fusion"]["metrics"]["overall"]["uar"]["clean"] > 0.6
     assert results["majority"]["metrics"]["overall"]["uar"]["drop"] == 0
-    for model in scored:
+    for model in results:
         assert merbench("show", "run", tmp_path / "demo" / "runs" / model).code == 0
     assert merbench("suite", "verify", tmp_path / "demo" / "suite").code == 0
 

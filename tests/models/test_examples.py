@@ -89,3 +89,50 @@ def test_the_text_model_learns_from_a_table_in_seconds(real_data):
     logits = model.predict(Batch.of([Sample(utterance=who, text=text) for text in texts]))
     answers = [model.labels[i] for i in logits.argmax(axis=1)]
     assert answers == ["joy", "disgust", "joy"]  # without a text: the most frequent label
+
+
+ROOT = EXAMPLES.parent
+FEW = f"""
+extends = "{EXAMPLES}/ravdess_hardening/clean.toml"
+[data]
+dataset = "synthetic:train=24,validation=6,test=6"
+validation = "validation"
+[noise]
+corruptions = ["audio/white"]
+[adversarial]
+attack = "fgsm"
+modalities = ["audio"]
+[noise_aware]
+[stage.learn]
+epochs = 1
+"""
+
+
+def test_a_network_of_ones_own_is_trained_hardened_scored_and_attacked(merbench, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)  # where its recipes look for it
+    recipe, first, second = tmp_path / "few.toml", tmp_path / "first", tmp_path / "second"
+    recipe.write_text(FEW, encoding="utf-8")
+    train = ("train", "--recipe", recipe, "--device", "cpu", "--workers", 1)
+    assert merbench(*train, "--out", first).code == 0
+    assert merbench(*train, "--out", second, "--start", first, "--seed", 1).code == 0
+    model = load_model(str(second))
+    assert model.name == "audio_cnn.py:AudioCnn"
+    assert len(model.trained_on) == 2  # it remembers what it began with
+    told = merbench(
+        *(
+            "eval",
+            "--model",
+            second,
+            "--dataset",
+            "synthetic:test=6",
+            "--frame-size",
+            16,
+            "--out",
+            tmp_path / "run",
+        ),
+        *("--corruption", "audio/white", "--attack", "fgsm", "--severity", 5, "--workers", 1),
+    )
+    assert told.code == 0, told.err
+    assert "adversarial/fgsm" in told.out
+    silent = model.predict(Batch.of([Sample(utterance=Utterance(id="a", label="sad", split="test"))]))
+    assert np.isfinite(silent).all()

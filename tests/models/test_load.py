@@ -66,7 +66,7 @@ def test_a_checkpoint_folder_may_name_a_class_in_a_file_from_where_it_lies(write
     adapter = load_model(f"{folder}:bias=3")
     assert (adapter.name, adapter.folder, adapter.bias) == ("mine.py:Sad", str(folder), 3.0)
     record.write_text('{"model": "mine.py:Sad"}', encoding="utf-8")
-    refused(str(folder), "there is no file .*trained/mine.py")
+    refused(str(folder), "checkpoint.json names the model mine.py, and .*trained/mine.py is not there")
 
 
 def test_a_class_in_a_file_takes_options(write):

@@ -25,15 +25,7 @@ class Trained(Adapter):
     def __post_init__(self):
         record = json.loads((self.folder / "record.json").read_text(encoding="utf-8"))
         self.labels = tuple(record["labels"])
-        self.trained_on = tuple(
-            TrainingRecord(
-                dataset=one["dataset"],
-                samples=frozenset(one["samples"]),
-                speakers=frozenset(one["speakers"]),
-                options=one["options"],
-            )
-            for one in record["trained_on"]
-        )
+        self.trained_on = tuple(map(TrainingRecord.from_json, record["trained_on"]))
         self.words = Words(labels=self.labels)
         self.words.network.load_state_dict(torch.load(self.folder / "weights.pt", weights_only=True))
 

@@ -84,7 +84,12 @@ def panel(
         answer=answer,
         confidence=np.full(answer.shape, np.nan, dtype=np.float32),
         applied=np.array([[not cell.is_clean] * n for cell in of]),
-        units=Units(unit, code.astype(np.int64), tuple(map(str, names)), 0),  # type: ignore[arg-type]
+        units=Units(
+            unit,  # type: ignore[arg-type]
+            code.astype(np.int64),
+            tuple(map(str, names)),
+            np.zeros(len(names), dtype=bool),
+        ),
     )
 
 

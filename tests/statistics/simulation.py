@@ -219,7 +219,7 @@ def rates(
 def wrong_unit(p: Panel) -> Panel:
     """Return the panel as somebody sees it who takes utterances for independent."""
     n = len(p.truth)
-    return replace(p, units=Units("sample", np.arange(n), p.sample_ids, 0))
+    return replace(p, units=Units("sample", np.arange(n), p.sample_ids, np.zeros(n, dtype=bool)))
 
 
 @contextlib.contextmanager

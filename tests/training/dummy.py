@@ -58,7 +58,7 @@ class Words(Trainable):
         torch.save(self.network.state_dict(), folder / "weights.pt")
         (folder / "record.json").write_text(json.dumps(record))
         adapter = Path(__file__).parents[1] / "protocols" / "trained.py"
-        model = f"{os.path.relpath(adapter, folder)}:Trained"
+        model = f"{os.path.relpath(adapter, folder.resolve())}:Trained"
         (folder / "checkpoint.json").write_text(json.dumps({"model": model}))
 
 
