@@ -12,6 +12,7 @@ or FOLDER is the run to take differences from, and those beside it follow. ``<!-
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from functools import cache
@@ -37,7 +38,8 @@ STUDY_TABLE = re.compile(r"<!-- ablation: (\S+) (\S+) (\S+) -->\n.*?<!-- end -->
 
 def pages() -> list[Path]:
     """Return every Markdown page that may hold a table."""
-    return sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
+    found = (ROOT.glob(f"{place}/**/*.md") for place in ("docs", "examples", "merbench/models"))
+    return sorted([ROOT / "README.md", *itertools.chain.from_iterable(found)])
 
 
 def filled(page: Path) -> str:

@@ -27,6 +27,12 @@ board-synthetic: $(READY)
 		--about "A small tri-modal network: log-mel$(,) picture and spelling encoders whose evidence adds up.")
 	$(call add,synthetic,emollama-base,$(SYNTHETIC) --severity 1-5,emollama-base,--recipe clean --licence Apache-2.0 \
 		--about "A tiny Emotion-LLaMA: HuBERT$(,) MAE$(,) VideoMAE and EVA-style encoders before a LLaMA with LoRA.")
+	$(call add,synthetic,emollama-fgsm,$(SYNTHETIC) --severity 1-5,emollama-fgsm,--recipe fgsm --licence Apache-2.0 \
+		--about "emollama-base$(,) trained further with half of its rows under attack by FGSM.")
+	$(call add,synthetic,emollama-pgd,$(SYNTHETIC) --severity 1-5,emollama-pgd,--recipe pgd --licence Apache-2.0 \
+		--about "emollama-base$(,) trained further with half of its rows under attack by PGD.")
+	$(call add,synthetic,emollama-noise-aware,$(SYNTHETIC) --severity 1-5,emollama-noise-aware,--recipe noise-aware --licence Apache-2.0 \
+		--about "emollama-base$(,) trained further with natural noise and PGD that its encoders are to confuse.")
 	$(BIN)/merbench leaderboard verify leaderboards/synthetic
 
 # make add-synthetic MODEL=emollama-base RECIPE=clean ABOUT="what it is"; MODEL may go on with options of eval

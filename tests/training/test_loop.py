@@ -168,7 +168,7 @@ def test_a_finished_run_is_not_trained_again(workshop):
     first = workshop.train(workshop.recipe())
     assert workshop.train(workshop.recipe()) == first
     names = {path.name for path in (workshop.folder / "out").iterdir()}
-    assert names == {".lock", "training.json", "weights.pt", "record.json"}
+    assert names == {".lock", "training.json", "weights.pt", "record.json", "checkpoint.json"}
 
 
 def test_a_folder_with_another_run_is_refused(workshop):
