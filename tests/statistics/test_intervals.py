@@ -108,6 +108,18 @@ def test_seeds_that_differ_widen_the_interval():
     assert spread([lucky], 11.0).df < 5  # what is known about four seeds
 
 
+def test_degrees_of_freedom_do_not_collapse_where_a_part_is_subtracted_again():
+    """Seeds that vary hardly more than chance leave next to nothing of two large parts."""
+    chance = np.random.default_rng(0)
+    found = []
+    for _ in range(400):
+        groups = [chance.normal(size=(3, 12)) for _ in range(2)]
+        variance, df = spread(groups, 11.0)
+        assert variance > 0 and 2.0 <= df <= 11.0 + 2 * 22.0
+        found.append(df)
+    assert found.count(2.0) > 3
+
+
 def test_the_smallest_detectable_difference_is_detected_as_often_as_said():
     p = toy(units=12)
     found = paired_interval(p, 0, 1, metric="uar")
