@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,6 +120,8 @@ def _find(ablation: Ablation, name: str, test: Test, seeds: Sequence[int], permu
     arms = [control, clean, *others]
     folders = {arm.name: [ablation.run(name, arm, seed) for seed in seeds] for arm in arms}
     panel = load_panel([f"{arm}={','.join(map(str, runs))}" for arm, runs in folders.items()])
+    within = [dataclasses.replace(run, where=_within(ablation, run.where)) for run in panel.runs]
+    panel = dataclasses.replace(panel, runs=tuple(within))  # a study's folder may be moved
     scopes = _scopes(panel, test)
     lines = [_line(panel, m, scopes, test.margin) for m in range(len(arms))]
     return TestFindings(
@@ -127,11 +130,12 @@ def _find(ablation: Ablation, name: str, test: Test, seeds: Sequence[int], permu
         lines=tuple(_adjusted(lines)),
         comparison=compare(panel, hypotheses=True, margin=test.margin, permutations=permutations),
         intensity=tuple(_by_intensity(panel)),
-        runs={
-            run.relative_to(ablation.folder).as_posix(): one.result["predictions"]["sha256"]
-            for run, one in zip((run for runs in folders.values() for run in runs), panel.runs, strict=True)
-        },
+        runs={run.where: run.result["predictions"]["sha256"] for run in panel.runs},
     )
+
+
+def _within(ablation: Ablation, run: str) -> str:
+    return Path(run).relative_to(ablation.folder).as_posix()
 
 
 def _scopes(panel: Panel, test: Test) -> dict[str, Scope]:
@@ -161,11 +165,11 @@ def _line(panel: Panel, m: int, scopes: dict[str, Scope], margin: float) -> Line
 
     def less(a: int, b: int, quantity: Quantity) -> dict[str, Interval]:
         return {
-            g: paired_interval(panel, a, b, metric=METRIC, quantity=quantity, scope=s)
+            g: paired_interval(panel, a, b, metric=METRIC, quantity=quantity, scope=s, matched=True)
             for g, s in (scopes.items() if m else ())
         }
 
-    cost = paired_interval(panel, m, 0, metric=METRIC, quantity="clean") if m else None
+    cost = paired_interval(panel, m, 0, metric=METRIC, quantity="clean", matched=True) if m else None
     return Line(
         arm=panel.models[m].name,
         clean=single_interval(panel, m, metric=METRIC, quantity="clean"),
@@ -211,7 +215,7 @@ def _by_intensity(panel: Panel) -> Iterator[Level]:
                 intensity=level,
                 clean=single_interval(part, m, metric="accuracy", quantity="clean"),
                 noisy=single_interval(part, m, metric="accuracy"),
-                gain=paired_interval(part, m, 0, metric="accuracy") if m else None,
+                gain=paired_interval(part, m, 0, metric="accuracy", matched=True) if m else None,
             )
 
 
@@ -262,7 +266,8 @@ def _basis(found: TestFindings) -> str:
     clean = found.lines[0].clean
     return (
         f"{100 * clean.level:g} % intervals over {clean.n_units} {clean.unit}s and {clean.seeds[0]} training "
-        f"seeds, crossed; * p <= {1 - clean.level:.2g} after Holm's correction over each column."
+        "seeds, crossed, and differences within seeds; "
+        f"* p <= {1 - clean.level:.2g} after Holm's correction over each column."
     )
 
 

@@ -49,7 +49,7 @@ def ablate(
     chosen = asked.train.seeds if seeds is None else _seeds(seeds, asked.train.seeds)
     begun = ablation.claimed()
     ablation.require_ready(chosen)
-    if estimate or not begun:  # what is gone on with has been told before
+    if estimate or (not begun and ablation.missing(chosen)):  # what is gone on with has been told before
         seconds = ablation.estimate(chosen, say)
         say(f"all in all about {duration(seconds)}")
         if estimate:

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import pairwise
-from math import isnan, nan, prod
+from math import fsum, isnan, nan, prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +31,7 @@ from merbench.evaluation.metrics import to_json
 from merbench.types import SEVERITIES
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -49,6 +49,14 @@ def nested_weights(paths: Sequence[tuple[Hashable, ...]]) -> npt.NDArray[np.floa
         for depth, step in enumerate(path):
             children[path[:depth]].add(step)
     return np.array([prod(1 / len(children[path[:depth]]) for depth in range(len(path))) for path in paths])
+
+
+def weighted_mean(values: Iterable[float], weights: npt.NDArray[np.float64]) -> float:
+    """Return the mean of some values, rounded once: the same to the last bit on every processor.
+
+    A matrix product is not: in which order it adds depends on the processor.
+    """
+    return fsum(value * weight for value, weight in zip(values, weights.tolist(), strict=True))
 
 
 def robustness_score(clean: float, noisy: float, *, is_error: bool = False) -> Score:

@@ -27,6 +27,7 @@ from merbench.evaluation.robustness import (
     nested_weights,
     relative_corruption_error,
     robustness_score,
+    weighted_mean,
 )
 from merbench.hashing import canonical_json
 
@@ -197,7 +198,7 @@ class _Results:
         return {name: self._score(name, self.scalars[name], members) for name in self.names}
 
     def _score(self, name: str, values: metrics.Floats, members: Sequence[int]) -> Score:
-        noisy = float(self.weights(members) @ values[members]) if members else nan
+        noisy = weighted_mean(values[members].tolist(), self.weights(members)) if members else nan
         return robustness_score(float(values[self.grid.clean]), noisy, is_error=is_error(name))
 
     def group_robustness(self, groups: npt.NDArray[np.int64], count: int) -> list[Robustness]:
@@ -373,7 +374,7 @@ def _identity(entry: Mapping[str, Any]) -> str:
 
 def _mean(values: Sequence[float | None], weights: npt.NDArray[np.float64]) -> float | None:
     """Return the weighted mean, ``None`` unless every value is defined."""
-    return to_json(weights @ np.array([np.nan if v is None else v for v in values])) if values else None
+    return to_json(weighted_mean([nan if v is None else v for v in values], weights)) if values else None
 
 
 def _groups(results: _Results) -> dict[str, Any]:

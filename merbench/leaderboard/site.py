@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import merbench
 from merbench.evaluation.metrics import NAMES
-from merbench.evaluation.robustness import nested_weights
+from merbench.evaluation.robustness import nested_weights, weighted_mean
 from merbench.evaluation.table import variant_names
 from merbench.files import atomic
 from merbench.leaderboard.board import open_board, require_place, require_same_suite, row_files, row_name
@@ -174,7 +174,7 @@ def _curves(corruptions: Sequence[CorruptionFigures]) -> dict[str, list[float | 
         for name, curve in curves.items():
             values = [points[i][severity][name].noisy for i in there]
             known = [value for value in values if value is not None]
-            curve.append(float(weights @ known) if known and len(known) == len(values) else None)
+            curve.append(weighted_mean(known, weights) if known and len(known) == len(values) else None)
     return curves
 
 

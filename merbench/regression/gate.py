@@ -173,7 +173,8 @@ def _compare(
         for wanted in (LEVEL, level)
     )
     cells = [panel.clean] if scope is None else list(scope.cells)
-    values = panel.scores(metric).whole[:, cells] @ (np.ones(1) if scope is None else scope.weights)
+    weights = np.ones(1) if scope is None else scope.weights
+    values = (panel.scores(metric).whole[:, cells] * weights).sum(axis=1)
     right = panel.answer[:, cells] == panel.truth
     first = panel.cells[cells[0]]
     return Comparison(

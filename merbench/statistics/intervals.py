@@ -159,13 +159,19 @@ def paired_interval(
     scope: str | Scope = OVERALL,
     estimand: Estimand = "pooled",
     level: float = LEVEL,
+    matched: bool = False,
 ) -> Interval:
     """Return the difference of two models, `a` minus `b`, on the same samples.
 
-    The other arguments are those of `single_interval`.
+    With `matched`, run i of either model grew from one training seed and start: what the seeds share is then
+    no part of the difference, and it is seeds' differences that vary. The other arguments are those of
+    `single_interval`.
+
+    Raises:
+        ValueError: matched models have different numbers of runs.
     """
     pair = [panel.models[panel.index(a)], panel.models[panel.index(b)]]
-    return _interval(panel, pair, metric, quantity, _scope(panel, scope, quantity), estimand, level)
+    return _interval(panel, pair, metric, quantity, _scope(panel, scope, quantity), estimand, level, matched)
 
 
 def spread(groups: Sequence[Floats], df: float) -> Spread:
@@ -229,6 +235,7 @@ def _interval(
     scope: Scope | None,
     estimand: Estimand,
     level: float,
+    matched: bool = False,
 ) -> Interval:
     if estimand not in ESTIMANDS or quantity not in QUANTITIES:
         raise ValueError(f"estimand {estimand!r}, quantity {quantity!r}")
@@ -240,7 +247,8 @@ def _interval(
     notes = list(_notes(panel, estimand))
     units = len(panel.units)
     if units > 1:
-        variance, df = spread(groups, unit_df(panel.unit_support.sum(1), estimand))
+        tables = [groups[0] - groups[1]] if matched else groups
+        variance, df = spread(tables, unit_df(panel.unit_support.sum(1), estimand))
         error = sqrt(variance)
         reach = critical(df, level) * error
         low, high = estimate - reach, estimate + reach
@@ -272,7 +280,7 @@ def _interval(
         p_permutation=None,
         p_adjusted=None,
         effect=_plain(effect),
-        method=_method(estimand, models, panel),
+        method=_method(estimand, models, panel) + ", matched" * matched,
         assumption=_assumption(models, panel),
         notes=tuple(notes),
     )

@@ -141,7 +141,9 @@ def quantity_of(values: Floats, clean: int, scope: Scope | None, quantity: Quant
         return values[:, clean]
     if scope is None:
         raise ValueError(f"a {quantity} score needs a scope")
-    noisy = np.tensordot(values[:, list(scope.cells)], scope.weights, axes=(1, 0))
+    # No matrix product: in which order it adds depends on the processor.
+    shaped = scope.weights.reshape(-1, *[1] * (values.ndim - 2))
+    noisy: Floats = (values[:, list(scope.cells)] * shaped).sum(axis=1)
     if quantity == "noisy":
         return noisy
     if quantity == "drop":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -80,13 +80,9 @@ def is_main() -> bool:
 def _reproducible(device: str) -> Iterator[None]:
     """Have the CPU add up in one order, and leave torch's settings and generators as they were."""
     before = torch.are_deterministic_algorithms_enabled()
-    memory: Any = torch.utils.deterministic
-    filled = memory.fill_uninitialized_memory
     torch.use_deterministic_algorithms(before or device == "cpu")
-    memory.fill_uninitialized_memory = False  # it takes 7 % of a step, and nobody reads such memory
     try:
         with torch.random.fork_rng():
             yield
     finally:
-        memory.fill_uninitialized_memory = filled
         torch.use_deterministic_algorithms(before)

@@ -92,6 +92,7 @@ def test_differences_are_those_of_compare_corrected_over_all_arms_of_a_group(fou
                 metric=METRIC,
                 quantity=quantity,
                 scope="audio/rain",
+                matched=True,
             )
             for m in range(1, len(arms))
         ]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processors import OLDER, environment
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -27,6 +29,14 @@ tables = load_tables()
 @pytest.mark.parametrize("page", tables.pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_table_follows_from_its_predictions(page):
     assert tables.filled(page) == page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("processor", OLDER)
+def test_the_same_tables_come_from_another_processor(processor):
+    env = environment(processor)
+    if env is None:
+        pytest.skip("this processor has none of these instructions: it is the other processor")
+    subprocess.run([sys.executable, ROOT / "docs" / "tables.py", "--check"], env=env, check=True)
 
 
 @pytest.mark.parametrize("page", tables.pages(), ids=lambda page: page.relative_to(ROOT).as_posix())

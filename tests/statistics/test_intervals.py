@@ -11,7 +11,7 @@ from merbench.errors import MerbenchError
 from merbench.evaluation.metrics import SUMMARY_METRICS, confusion_matrix, scalars
 from merbench.statistics.anova import model_by_corruption, repeated_measures
 from merbench.statistics.classical import mcnemar
-from merbench.statistics.intervals import paired_interval, single_interval, spread
+from merbench.statistics.intervals import p_value, paired_interval, single_interval, spread
 from merbench.statistics.permutation import draw_signs, sign_flip, smallest_p, swap_test
 from merbench.statistics.ranking import rank_corruptions, simultaneous_critical
 from tests.statistics.panels import panel
@@ -106,6 +106,35 @@ def test_seeds_that_differ_widen_the_interval():
     lucky = units + np.array([[-3.0], [3.0], [-1.0], [1.0]])
     assert spread([lucky], 11.0).variance > 2 * spread([units], 11.0).variance
     assert spread([lucky], 11.0).df < 5  # what is known about four seeds
+
+
+def test_what_matched_seeds_share_is_no_part_of_their_difference():
+    """Seeds that are good or bad in both models widen the difference only if nobody says that they match."""
+    chance = np.random.default_rng(1)
+    n, seeds, start = 240, 5, (0.95, 0.55, 0.9, 0.6, 0.8)
+    truth = np.arange(n) % 2
+    right = np.stack([chance.random((2, n)) < rate for rate in start])  # [seed, cell, sample]
+    better = right | (chance.random(right.shape) < 0.5)
+    answer = np.where(np.concatenate([right, better]), truth, 1 - truth)
+    p = panel(truth, answer, np.arange(n) % 12, seeds=[seeds, seeds])
+    alone, matched = (paired_interval(p, 1, 0, metric="accuracy", matched=m) for m in (False, True))
+    assert matched.estimate == alone.estimate > 0
+    assert matched.standard_error < alone.standard_error / 2
+    assert matched.high - matched.low < alone.high - alone.low
+    assert matched.method.endswith("matched")
+
+
+def test_matched_seeds_that_make_no_difference_are_called_one_as_often_as_said():
+    chance, called = np.random.default_rng(2), 0
+    for _ in range(600):
+        start, unit = chance.normal(size=(5, 1)), chance.normal(size=12)
+        first, second = (
+            start + unit + chance.normal(0, 0.5, (5, 1)) + chance.normal(size=(5, 12)) for _ in "ab"
+        )
+        difference = first - second
+        variance, df = spread([difference], 11.0)
+        called += p_value(difference.mean(), variance**0.5, df) <= 0.05
+    assert called / 600 < 0.07
 
 
 def test_degrees_of_freedom_do_not_collapse_where_a_part_is_subtracted_again():
