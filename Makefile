@@ -20,7 +20,7 @@ test: $(READY)
 	$(ONE_THREAD) $(BIN)/python -m pytest -n auto
 
 test-slow: $(READY)
-	$(BIN)/python -m pytest -m slow
+	$(ONE_THREAD) $(BIN)/python -m pytest -m slow -n auto --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .
