@@ -171,6 +171,8 @@ def paired_interval(
         ValueError: matched models have different numbers of runs.
     """
     pair = [panel.models[panel.index(a)], panel.models[panel.index(b)]]
+    if matched and len(pair[0].runs) != len(pair[1].runs):
+        raise ValueError(f"{len(pair[0].runs)} and {len(pair[1].runs)} runs do not match one to one")
     return _interval(panel, pair, metric, quantity, _scope(panel, scope, quantity), estimand, level, matched)
 
 

@@ -124,6 +124,13 @@ def test_what_matched_seeds_share_is_no_part_of_their_difference():
     assert matched.method.endswith("matched")
 
 
+def test_different_numbers_of_seeds_do_not_match():
+    p = toy(0)
+    uneven = panel(p.truth, p.answer[[0, 1, 1]], p.units.code, seeds=[1, 2])
+    with pytest.raises(ValueError, match="1 and 2 runs"):
+        paired_interval(uneven, 0, 1, metric="uar", matched=True)
+
+
 def test_matched_seeds_that_make_no_difference_are_called_one_as_often_as_said():
     chance, called = np.random.default_rng(2), 0
     for _ in range(600):
